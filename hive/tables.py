@@ -1,0 +1,142 @@
+"""The two tables that the house is built on: clips and mixtures.
+
+Both are Parquet files with the schemas below. Settings travel with a table in its schema metadata
+(key `hive`), so that a table says how it was made. The mixture schema uses the field names of the
+metadata that the Hive authors publish, and adds identity, licence and PCM hashes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hive.errors import HiveError
+from hive.files import atomic_open
+
+SAMPLE_RATE = 44100
+SPLITS = ("train", "validation", "test")
+SIZES = (2, 3, 4, 5)
+
+PROVENANCE = pa.struct(
+    [
+        ("stage", pa.string()),
+        ("version", pa.string()),
+        ("decision", pa.string()),
+        ("score", pa.float64()),
+    ]
+)
+
+CLIP_SCHEMA = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("source", pa.string()),  # corpus
+        ("path", pa.string()),  # relative to the pool; the first part is the corpus
+        ("start_second", pa.float64()),
+        ("end_second", pa.float64()),
+        ("label", pa.string()),
+        ("label_mid", pa.string()),
+        ("split", pa.string()),  # "" while the recording is not bound to a split
+        ("recording_id", pa.string()),
+        ("sample_rate", pa.int32()),
+        ("channels", pa.int32()),
+        ("bandwidth_hz", pa.float64()),
+        ("rms", pa.float64()),
+        ("activity", pa.list_(pa.uint8())),  # level of each 0.1-s frame in dBFS + 128
+        ("licence", pa.string()),
+        ("attribution", pa.string()),
+        ("pcm_sha256", pa.string()),
+        ("provenance", pa.list_(PROVENANCE)),
+    ]
+)
+
+MIXTURE_SOURCE = pa.struct(
+    [
+        ("source_id", pa.string()),  # s1 .. s5
+        ("path", pa.string()),
+        ("label", pa.string()),
+        ("chunk_start_second", pa.float64()),  # the interval read from the file
+        ("chunk_end_second", pa.float64()),
+        ("crop_start_second", pa.float64()),  # the crop, counted inside the chunk
+        ("crop_end_second", pa.float64()),
+        ("rms_gain", pa.float64()),  # brings the crop to RMS 0.1; null until rendered
+        ("snr_db", pa.float64()),  # relative to the first source
+        ("applied_weight", pa.float64()),  # rms_gain * 10^(snr_db / 20); null until rendered
+        ("clip_id", pa.string()),
+        ("recording_id", pa.string()),
+        ("licence", pa.string()),
+        ("attribution", pa.string()),
+        ("pcm_sha256", pa.string()),  # of the stem as stored; null until rendered
+    ]
+)
+
+MIXTURE_SCHEMA = pa.schema(
+    [
+        ("mix_id", pa.string()),
+        ("split", pa.string()),
+        ("num_sources", pa.int32()),
+        ("sample_rate", pa.int32()),
+        ("target_duration", pa.float64()),  # seconds
+        ("sources", pa.list_(MIXTURE_SOURCE)),
+        ("global_normalization_factor", pa.float64()),  # null until rendered
+        ("final_max_amplitude", pa.float64()),  # null until rendered
+        ("settings_hash", pa.string()),
+        ("licence", pa.string()),  # of the parts, joined by " AND "
+        ("pcm_sha256", pa.string()),  # of the mixture as stored; null until rendered
+    ]
+)
+
+
+def write_table(
+    path: Path | str,
+    rows: list[dict[str, Any]] | pa.Table,
+    schema: pa.Schema,
+    settings: dict[str, Any] | None = None,
+) -> None:
+    """Write rows as Parquet, atomically.
+
+    Args:
+        path: The file.
+        rows: Rows as dictionaries, or an Arrow table of `schema`.
+        schema: Its schema.
+        settings: How the table was made; stored in the schema metadata as JSON.
+    """
+    metadata = {"hive": json.dumps(settings or {}, sort_keys=True)}
+    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(rows, schema=schema)
+    with atomic_open(path) as handle:
+        pq.write_table(table.replace_schema_metadata(metadata), handle, compression="zstd")
+
+
+def read_table(path: Path | str, schema: pa.Schema) -> tuple[pa.Table, dict[str, Any]]:
+    """Read a Parquet table and check it against a schema.
+
+    Returns:
+        The table with the schema's columns in its order, and the settings stored with it.
+
+    Raises:
+        HiveError: If the file is missing, is no Parquet, lacks a column or has one of another type.
+    """
+    path = Path(path)
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError as error:
+        raise HiveError(f"{path}: no such table", "check the path, or make it first") from error
+    except pa.ArrowInvalid as error:
+        raise HiveError(f"{path}: not a Parquet table ({error})", "make it again") from error
+    for field in schema:
+        if field.name not in table.column_names:
+            raise HiveError(
+                f"{path}: column {field.name!r} is missing", "make the table with this version"
+            )
+    metadata = table.schema.metadata or {}
+    settings: dict[str, Any] = json.loads(metadata.get(b"hive", b"{}"))
+    try:
+        return table.select(schema.names).cast(schema), settings
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        raise HiveError(
+            f"{path}: a column has another type than expected ({error})",
+            "make the table with this version",
+        ) from error
