@@ -75,6 +75,7 @@ def print_table(
 
 
 def _is_number(text: str) -> bool:
-    return text == "" or text.lstrip("+-−").replace(",", "").replace(".", "", 1).split(" ")[
-        0
-    ].isdigit()
+    return (
+        text == ""
+        or text.lstrip("+-−").replace(",", "").replace(".", "", 1).split(" ")[0].isdigit()
+    )

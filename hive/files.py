@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -11,7 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from hive.errors import HiveError
+
 TEMPORARY_SUFFIX = ".part"
+_DISK_ERRORS = {
+    errno.ENOSPC: "free some space, or write elsewhere; then run the same command again",
+    errno.EDQUOT: "free some of your quota, or write elsewhere; then run the same command again",
+    errno.EACCES: "choose a place that you may write to",
+    errno.EROFS: "choose a place that is not read-only",
+    errno.ENOTDIR: "choose a folder: a part of the path is a file",
+}
 
 
 @contextlib.contextmanager
@@ -26,8 +36,24 @@ def atomic_open(path: Path | str) -> Iterator[IO[bytes]]:
 
     Yields:
         A binary file object.
+
+    Raises:
+        HiveError: If the disk is full, or the place cannot be written to.
     """
     path = Path(path)
+    try:
+        with _atomic_open(path) as handle:
+            yield handle
+    except OSError as error:
+        if error.errno in _DISK_ERRORS:
+            raise HiveError(
+                f"{path}: cannot be written ({error.strerror})", _DISK_ERRORS[error.errno]
+            ) from error
+        raise
+
+
+@contextlib.contextmanager
+def _atomic_open(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(
         dir=path.parent, prefix=f".{path.name}.", suffix=TEMPORARY_SUFFIX

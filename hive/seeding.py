@@ -64,8 +64,7 @@ def low_discrepancy(seed: int, split: str, index: int, purpose: str) -> float:
     Every prefix of the sequence fills the interval evenly (discrepancy O(log n / n)), so shares
     assigned by it hold for any prefix of a split, and each point still depends on its index alone.
     """
-    start = int.from_bytes(
-        hashlib.blake2b(f"{seed}\x1f{split}\x1f{purpose}".encode(), digest_size=8).digest(), "little"
-    )
+    address = f"{seed}\x1f{split}\x1f{purpose}".encode()
+    start = int.from_bytes(hashlib.blake2b(address, digest_size=8).digest(), "little")
     golden = 0x9E3779B97F4A7C15  # 2^64 / golden ratio
     return (((start + index * golden) & 0xFFFFFFFFFFFFFFFF) >> 11) * 2.0**-53

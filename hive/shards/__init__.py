@@ -1,1 +1,1 @@
-"""shards."""
+"""WebDataset shards: writing, reading, checking, the dataset card and the `datasets` builder."""

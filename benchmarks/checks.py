@@ -1,0 +1,104 @@
+"""Checks that the numbers of a run must pass to be believed.
+
+They follow from the definitions, so a failed one points at a fault in the data, the metrics or the
+bookkeeping, not at a weak model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from benchmarks.results import Aggregate
+
+TOLERANCE_DB = 1e-6
+Floats = NDArray[np.float64]
+
+
+def check_run(
+    scores: pa.Table, aggregates: Sequence[Aggregate], *, residual: float, expected: int, failed: int
+) -> list[dict[str, Any]]:
+    """Return the checks that apply, as records with name, passed and detail.
+
+    Args:
+        scores: One row an item.
+        aggregates: What was made of them.
+        residual: Largest difference of a stored mixture from the sum of its stored sources.
+        expected: Number of items asked for.
+        failed: Number of items without scores.
+    """
+    checks = [
+        _record(
+            "sources_add_up",
+            residual == 0.0,
+            f"largest difference of a mixture from the sum of its sources: {residual:g}",
+        ),
+        _record(
+            "items_accounted_for",
+            scores.num_rows + failed == expected,
+            f"{scores.num_rows} scored and {failed} failed of {expected}",
+        ),
+    ]
+    columns = set(scores.column_names)
+    if {"sdr_bss", "si_sdr"} <= columns:
+        # One tap is among the 512, so the longer filter can only fit better.
+        excess = _excess(_values(scores, "si_sdr"), _values(scores, "sdr_bss"))
+        checks.append(_inequality("sdr_bss_at_least_si_sdr", excess))
+    if {"sdr_plain", "si_sdr"} <= columns:
+        plain = _values(scores, "sdr_plain")
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            # With S = 10^(plain / 10) > 1, the best scaling leaves at least S - 1.
+            bound = np.where(plain > 0, plain + 10 * np.log10(-np.expm1(-plain * _NEPER)), -np.inf)
+        excess = _excess(np.where(plain == np.inf, np.inf, bound), _values(scores, "si_sdr"))
+        checks.append(_inequality("si_sdr_bounded_by_sdr_plain", excess))
+    checks.append(_overall(aggregates))
+    return checks
+
+
+_NEPER = np.log(10.0) / 10.0
+
+
+def _values(scores: pa.Table, name: str) -> Floats:
+    values: Floats = scores[name].to_numpy().astype(np.float64)
+    return values
+
+
+def _excess(lower: Floats, upper: Floats) -> Floats:
+    """Return by how much `lower` exceeds `upper`; 0 where they are equal, also at infinity."""
+    with np.errstate(invalid="ignore"):
+        difference = lower - upper
+    difference[np.isnan(difference)] = 0.0  # undefined, or both at the same infinity
+    return difference
+
+
+def _inequality(name: str, excess: Floats) -> dict[str, Any]:
+    broken = int(np.count_nonzero(excess > TOLERANCE_DB))
+    worst = float(excess.max(initial=0.0))
+    return _record(
+        name, broken == 0, f"broken by {broken} of {len(excess)} items, at most by {worst:.2g} dB"
+    )
+
+
+def _overall(aggregates: Sequence[Aggregate]) -> dict[str, Any]:
+    levels: dict[str, list[float]] = {}
+    worst = 0.0
+    for each in aggregates:
+        if each.group != "overall":
+            levels.setdefault(each.metric, []).append(each.mean)
+            continue
+        expected = float(np.mean(levels.get(each.metric, [np.nan])))
+        if np.isnan(expected) and np.isnan(each.mean):
+            continue
+        difference = abs(each.mean - expected)
+        worst = max(worst, np.inf if np.isnan(difference) else difference)
+    return _record(
+        "overall_is_mean_of_levels", worst <= 1e-9, f"largest difference: {worst:.2g}"
+    )
+
+
+def _record(name: str, passed: bool, detail: str) -> dict[str, Any]:
+    return {"name": name, "passed": bool(passed), "detail": detail}

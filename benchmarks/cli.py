@@ -1,0 +1,168 @@
+"""Sub-commands of `hive-bench` about the benchmark: `evaluate`, `tasks` and `metrics`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command(
+    epilog="Example: hive-bench evaluate --model irm --benchmark mini --limit 8 --out runs/irm",
+)
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Option(
+            help="Name (see hive-bench models), python:package.module:Class, process:COMMAND or "
+            "files:FOLDER."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="Folder for the results.")],
+    benchmark: Annotated[
+        str, typer.Option(help="Dataset folder, or mini for the embedded one.")
+    ] = "mini",
+    task: Annotated[str, typer.Option(help="Task, see hive-bench tasks.")] = "hive",
+    split: Annotated[str, typer.Option(help="Split of the data set.")] = "test",
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Metrics, see hive-bench metrics; else those of the task."),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Mixtures to take, in equal shares of each number of sources."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Queries given to the model at once, at most.")
+    ] = 8,
+    seed: Annotated[int, typer.Option(help="Seed of all draws of models and tasks.")] = 0,
+    negatives: Annotated[
+        bool,
+        typer.Option(
+            "--negatives/--no-negatives",
+            help="Give the mixture's other labels as negative queries, to models that take them.",
+        ),
+    ] = False,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Option of the model; may be given several times."),
+    ] = None,
+    examples: Annotated[
+        int, typer.Option(min=0, help="Items whose sound is kept, spread over the sizes.")
+    ] = 8,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Scoring processes; 0 scores in this one. Default: cores."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Score a model, with a table of means and 95 % intervals.
+
+    RUN gets scores.parquet (one row an item), results.json and examples. The same command goes on
+    where it was stopped and tries failed items again; other settings into the same folder are
+    refused.
+
+    Items that fail are recorded and left out of the means. Exit code 0 if there are results of at
+    least one item, 1 if all failed.
+    """
+    from benchmarks.runner import Settings
+    from benchmarks.runner import evaluate as run
+    from benchmarks.table import show_results
+    from hive.console import print_json
+    from hive.models import parse_options
+
+    settings = Settings(
+        model=model,
+        out=out,
+        benchmark=benchmark,
+        task=task,
+        split=split,
+        metrics=_names(metrics),
+        limit=limit,
+        device=device,
+        batch_size=batch_size,
+        seed=seed,
+        negatives=negatives,
+        examples=examples,
+        options=parse_options(option or []),
+        workers=_cores() if workers is None else workers,
+    )
+    results = run(settings)
+    if as_json:
+        print_json(results.model_dump())
+    else:
+        show_results(results)
+    if results.counts.failed == results.counts.items:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: hive-bench tasks")
+def tasks(as_json: Json = False) -> None:
+    """List the tasks and the metrics that each reports."""
+    from benchmarks import tasks as registry
+    from hive.console import print_json, print_table
+
+    found = [registry.get(name) for name in registry.names()]
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": each.name,
+                    "title": each.title,
+                    "default_metrics": list(each.default_metrics),
+                    "metrics": list(each.metrics),
+                }
+                for each in found
+            ]
+        )
+        return
+    print_table(
+        ["task", "what it asks", "metrics by default"],
+        [(each.name, each.title, ", ".join(each.default_metrics)) for each in found],
+    )
+
+
+@app.command(epilog="Example: hive-bench metrics --json")
+def metrics(as_json: Json = False) -> None:
+    """List the metrics, what each needs and whether it is available here."""
+    from benchmarks.catalogue import listing
+    from hive.console import print_json, print_table
+
+    found = listing()
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ["metric", "unit", "better", "tasks", "available", "definition"],
+        [
+            (
+                each["name"],
+                each["unit"],
+                "higher" if each["higher_is_better"] else "lower",
+                ", ".join(each["tasks"]),
+                "yes" if each["available"] else f"no: {each['reason']}. Remedy: {each['remedy']}",
+                each["definition"],
+            )
+            for each in found
+        ],
+    )
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _cores() -> int:
+    import os
+
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,115 @@
+"""The folder of a run while it is being made: its settings, and the scores of finished chunks.
+
+`RUN/.hive/run.json` says what the run is; a run with other settings into the same folder is
+refused. `RUN/.hive/parts/CHUNK.parquet` appears, whole, when a chunk is scored, so a run that was
+killed loses only what it was working on.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.results import ROW_SCHEMA
+from hive.errors import HiveError
+from hive.files import atomic_open, remove_temporaries, write_json
+
+#: Columns that only parts have: a metric of the unprocessed mixture.
+ANCHOR_PREFIX = "mixture:"
+
+
+@dataclass
+class Part:
+    """The scores of one chunk.
+
+    Attributes:
+        rows: Columns of `ROW_SCHEMA`, metrics, and anchors under `ANCHOR_PREFIX`; a metric that
+            does not apply to a row is not in it.
+        failures: mix_id, source_id and error of the items without scores.
+        examples: Records of the examples written.
+        residual: Largest difference of a mixture from the sum of its sources.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[dict[str, str]] = field(default_factory=list)
+    examples: list[dict[str, Any]] = field(default_factory=list)
+    residual: float = 0.0
+
+
+class RunFolder:
+    """The folder of a run.
+
+    Args:
+        path: The folder; it is made if it does not exist.
+        identity: Everything that the scores depend on, as a JSON value.
+        metrics: Columns of the parts beside those of `ROW_SCHEMA`.
+
+    Raises:
+        HiveError: If the folder holds a run with another identity, or something else.
+    """
+
+    def __init__(self, path: Path, identity: dict[str, Any], metrics: tuple[str, ...]) -> None:
+        self.path = path
+        self._parts = path / ".hive" / "parts"
+        anchors = [f"{ANCHOR_PREFIX}{name}" for name in metrics]
+        self.schema = pa.schema(
+            [*ROW_SCHEMA, *(pa.field(name, pa.float64()) for name in (*metrics, *anchors))]
+        )
+        record = path / ".hive" / "run.json"
+        if record.is_file():
+            _compare(path, _read_json(record), identity)
+            remove_temporaries(path)
+            return
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise HiveError(
+                f"{path}: exists and is no folder of a run", "name a new or empty folder with --out"
+            )
+        write_json(record, identity)
+
+    def read(self, name: str) -> tuple[pa.Table, Part] | None:
+        """Return a finished chunk as a table of its rows and its other facts, or None."""
+        file = self._parts / f"{name}.parquet"
+        if not file.is_file():
+            return None
+        try:
+            table = pq.read_table(file)
+            facts = json.loads(table.schema.metadata[b"part"])
+            return table.replace_schema_metadata(None).cast(self.schema), Part(**facts)
+        except (pa.ArrowInvalid, ValueError, KeyError, TypeError) as error:
+            raise HiveError(f"{file}: not a part of a run ({error})", "delete it") from error
+
+    def write(self, name: str, part: Part) -> None:
+        """Write a finished chunk."""
+        facts = {
+            "failures": part.failures,
+            "examples": part.examples,
+            "residual": part.residual,
+        }
+        table = pa.Table.from_pylist(part.rows, schema=self.schema)
+        with atomic_open(self._parts / f"{name}.parquet") as handle:
+            pq.write_table(table.replace_schema_metadata({"part": json.dumps(facts)}), handle)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(value, dict):
+            return value
+        raise ValueError("not an object")
+    except ValueError as error:
+        raise HiveError(f"{path}: not JSON ({error})", "name another folder with --out") from error
+
+
+def _compare(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
+    from hive.shards.write import describe_difference
+
+    if there != here:
+        raise HiveError(
+            f"{path}: holds a run with other settings:\n{describe_difference(there, here)}",
+            "name another folder with --out, or give the settings of that run",
+        )

@@ -1,0 +1,141 @@
+"""The results of a run as tables on the console."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from hive.console import err, out
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from benchmarks.results import Aggregate, MetricRecord, Results
+
+_COLUMN_WIDTH = 17  # "[-12.34, -12.34]" and the space between columns
+_FIRST_WIDTH = 12
+
+
+def show_results(results: Results) -> None:
+    """Print a run: its tables, what to compare with, and everything that is out of order."""
+    out.print(_title(results), highlight=False, markup=False, soft_wrap=True)
+    for metrics in _blocks(results.metrics, out.width):
+        out.print(_table(results, metrics))
+    for line in (*_anchor_lines(results), *_notes(results)):
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    for line in _warnings(results):
+        err.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+def format_number(value: float, unit: str) -> str:
+    """Return a value with the digits that it deserves: two for decibels, three otherwise."""
+    if math.isnan(value):
+        return "-"
+    if math.isinf(value):
+        return "+inf" if value > 0 else "-inf"
+    return f"{value:.2f}" if unit == "dB" else f"{value:.3f}"
+
+
+def _title(results: Results) -> str:
+    dataset, model = results.dataset, results.model
+    marks = [
+        text
+        for text, applies in (
+            ("shown the true sources: an upper bound, no contender", model.uses_reference),
+            ("generative: signal-fidelity metrics say little", model.generative),
+        )
+        if applies
+    ]
+    marked = f" ({'; '.join(marks)})" if marks else ""
+    return (
+        f"{model.name}{marked}: task {results.task} on {dataset.name}, split {dataset.split}, "
+        f"{dataset.num_mixtures} mixtures, {dataset.num_items} items"
+    )
+
+
+def _blocks(metrics: Sequence[MetricRecord], width: int) -> Iterator[Sequence[MetricRecord]]:
+    """Cut the metrics into tables that fit the console."""
+    size = max(1, (width - _FIRST_WIDTH) // _COLUMN_WIDTH)
+    for start in range(0, len(metrics), size):
+        yield metrics[start : start + size]
+
+
+def _table(results: Results, metrics: Sequence[MetricRecord]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    cells = {(each.group, each.metric): each for each in results.aggregates}
+    groups = sorted(
+        {group for group, _ in cells if group != "overall"}, key=int
+    ) + ["overall"]
+    table = Table(box=box.HORIZONTALS, pad_edge=False)
+    table.add_column("sources")
+    for metric in metrics:
+        arrow = "↑" if metric.higher_is_better else "↓"
+        unit = f" {metric.unit}" if metric.unit else ""
+        table.add_column(f"{metric.name} {arrow}{unit}", justify="right")
+    for group in groups:
+        row = [
+            _cell(cells[group, metric.name], metric.unit) if (group, metric.name) in cells else ""
+            for metric in metrics
+        ]
+        table.add_row(group, *row, style="bold" if group == "overall" else "", end_section=True)
+    return table
+
+
+def _cell(each: Aggregate, unit: str) -> str:
+    """Return mean, interval, n, and the counts of values outside the mean when there are some."""
+    from rich.markup import escape
+
+    lines = [format_number(each.mean, unit)]
+    if not math.isnan(each.ci_low):
+        low, high = format_number(each.ci_low, unit), format_number(each.ci_high, unit)
+        lines.append(f"[dim]{escape(f'[{low}, {high}]')}[/]")
+    lines.append(f"[dim]n {each.n}[/]")
+    counts = (("+inf", each.n_pos_inf), ("-inf", each.n_neg_inf), ("undefined", each.n_nan))
+    odd = [f"{name} {count}" for name, count in counts if count]
+    lines += [f"[yellow]{text}[/]" for text in odd]
+    if odd and each.mean_clipped is not None:
+        lines.append(f"[yellow]clipped {format_number(each.mean_clipped, unit)}[/]")
+    return "\n".join(lines)
+
+
+def _anchor_lines(results: Results) -> Iterator[str]:
+    units = {each.name: each.unit for each in results.metrics}
+    by_metric: dict[str, list[str]] = {}
+    for each in results.anchors:
+        text = f"{each.group}: {format_number(each.mean, units[each.metric])}"
+        by_metric.setdefault(each.metric, []).append(text)
+    for metric, values in by_metric.items():
+        yield f"unprocessed mixture, {metric}: {', '.join(values)}"
+
+
+def _notes(results: Results) -> Iterator[str]:
+    yield (
+        "mean over finite values, [95 % interval from a bootstrap over recordings]; "
+        "overall is the mean of the levels"
+    )
+    counts = results.counts
+    for number, text in (
+        (counts.length_fixed, "outputs had another length than their input and were cut or padded"),
+        (counts.silent_estimates, "estimates are silent"),
+        (counts.silent_references, "true sources are silent: their values are undefined"),
+    ):
+        if number:
+            yield f"{number} of {counts.items} {text}"
+
+
+def _warnings(results: Results) -> Iterator[str]:
+    for each in results.unavailable:
+        yield f"{each.metric} is not available here: {each.reason}. Remedy: {each.remedy}"
+    if results.failures:
+        first = results.failures[0]
+        yield (
+            f"{results.counts.failed} of {results.counts.items} items failed and are not in the "
+            f"means; the first is {first.mix_id} {first.source_id}: {first.error}"
+        )
+        yield "Run the same command again to try them again."
+    for check in results.checks:
+        if not check.passed:
+            yield f"Check {check.name} failed: {check.detail}"

@@ -1,0 +1,464 @@
+"""Sub-commands of `hive-bench` about data: labels, sources, pool, mix, build, register, doctor.
+
+Only typer is imported here; everything else is imported by the command that needs it, so that
+`hive-bench --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer()
+pool_app = typer.Typer(help="Make and look at clip pools.", no_args_is_help=True)
+mix_app = typer.Typer(help="Plan, render and verify mixtures.", no_args_is_help=True)
+app.add_typer(pool_app, name="pool")
+app.add_typer(mix_app, name="mix")
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
+Workers = Annotated[int, typer.Option(min=1, help="Local worker processes.")]
+Seed = Annotated[int, typer.Option(help="Seed; the same seed gives the same result.")]
+CORES = os.cpu_count() or 1
+
+
+class ShortPolicy(str, Enum):
+    """What is done with recordings shorter than a clip of 10 s."""
+
+    repeat = "repeat"
+    pad = "pad"
+    drop = "drop"
+
+
+class StoredFormat(str, Enum):
+    """How audio is stored in shards; both are lossless."""
+
+    flac = "flac"
+    wav = "wav"
+
+
+class Bits(str, Enum):
+    """Bits of a stored sample."""
+
+    b16 = "16"
+    b24 = "24"
+
+
+class Split(str, Enum):
+    """A split of a dataset."""
+
+    train = "train"
+    validation = "validation"
+    test = "test"
+
+
+Shares = Annotated[
+    str | None,
+    typer.Option(help="Shares of recordings for train/validation/test; default 80/10/10."),
+]
+FormatOption = Annotated[StoredFormat, typer.Option("--format", help="Audio in the shards.")]
+BitsOption = Annotated[Bits, typer.Option(help="Bits of a stored sample.")]
+ShardSize = Annotated[int, typer.Option(min=1, help="Mixtures in a shard.")]
+
+
+@app.command()
+def labels(
+    label: Annotated[str | None, typer.Argument(help="Name, AudioSet id or alias.")] = None,
+    with_: Annotated[
+        str | None, typer.Option("--with", help="Say whether LABEL may be mixed with this one.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the 283 classes, or look one up: parents, siblings, merges, compatible labels.
+
+    Example: hive-bench labels "honking" --with "Traffic noise, roadway noise"
+    """
+    from hive import console, cooccurrence
+    from hive import labels as table
+
+    if label is None:
+        rows = [
+            {"id": entry.mid, "name": entry.name, "parents": list(entry.parents)}
+            for entry in table.all_labels()
+        ]
+        if as_json:
+            console.print_json(rows)
+        else:
+            cells = [(row["id"], row["name"], ", ".join(row["parents"])) for row in rows]
+            console.print_table(["id", "name", "parents"], cells)
+        return
+    entry = table.find(label)
+    if with_ is not None:
+        other = table.find(with_)
+        verdict = cooccurrence.allowed(entry, other)
+        reason = cooccurrence.explain(entry, other)
+        if as_json:
+            value = {"labels": [entry.name, other.name], "compatible": verdict, "why": reason}
+            console.print_json(value)
+        else:
+            console.out.print("yes:" if verdict else "no:", reason, markup=False)
+        return
+    facts: dict[str, Any] = {
+        "id": entry.mid,
+        "name": entry.name,
+        "parents": list(entry.parents),
+        "siblings": [sibling.name for sibling in table.siblings(entry)],
+        "merged from AudioSet": list(entry.merged),
+        "compatible": [other.name for other in cooccurrence.compatible(entry)],
+    }
+    if as_json:
+        console.print_json(facts)
+    else:
+        shown = [
+            (key, "; ".join(value) if isinstance(value, list) else value)
+            for key, value in facts.items()
+        ]
+        console.print_table(["", entry.name], shown)
+
+
+@app.command()
+def sources(as_json: JsonFlag = False) -> None:
+    """List where clips can come from.
+
+    Example: hive-bench sources
+    """
+    from hive import console
+    from hive.sources.catalogue import catalogue
+
+    rows = catalogue()
+    if as_json:
+        console.print_json(rows)
+    else:
+        cells = [(row["name"], row["what"], row["licence"], row["command"]) for row in rows]
+        console.print_table(["source", "what", "licence", "command"], cells)
+
+
+@pool_app.command("import")
+def pool_import(
+    path: Annotated[Path, typer.Argument(help="CSV manifest, or a folder.")],
+    out: Annotated[Path, typer.Option(help="Folder of the pool.")],
+    corpus: Annotated[
+        str | None, typer.Option(help="Name of the corpus; default: the folder's name.")
+    ] = None,
+    short: Annotated[
+        ShortPolicy, typer.Option(help="Recordings shorter than 10 s: what to do.")
+    ] = ShortPolicy.repeat,
+    seed: Seed = 0,
+    workers: Workers = CORES,
+) -> None:
+    """Import recordings into a clip pool: 10-s clips, 44.1 kHz, mono, labelled.
+
+    A manifest has the columns path and label, and where known audioset_id, start, end,
+    recording_id, licence, author, split. What cannot be taken is listed in POOL/quarantine.csv.
+
+    Example: hive-bench pool import recordings/manifest.csv --out POOL
+    """
+    from hive.sources.importer import corpus_name, import_folder
+    from hive.sources.layout import Short
+
+    name = corpus_name(path, corpus)
+    done = import_folder(path, out, name, short=Short(short.value), seed=seed, workers=workers)
+    _report_import(out, done)
+
+
+@pool_app.command("synth")
+def pool_synth(
+    out: Annotated[Path, typer.Option(help="Folder of the pool.")],
+    seed: Seed = 0,
+    per_class: Annotated[int, typer.Option(min=1, help="Clips of each class.")] = 10,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", help="Only this class; may be repeated.")
+    ] = None,
+    workers: Workers = CORES,
+) -> None:
+    """Fill a clip pool with procedurally synthesised sounds, for demos and tests.
+
+    Example: hive-bench pool synth --out POOL --seed 1 --per-class 4
+    """
+    from hive.sources import synth
+    from hive.sources.importer import import_synth
+
+    classes = tuple(label) if label else synth.classes()
+    _report_import(
+        out, import_synth(out, seed=seed, per_class=per_class, classes=classes, workers=workers)
+    )
+
+
+@pool_app.command("stats")
+def pool_stats(
+    pool: Annotated[Path, typer.Argument(help="Folder of the pool.")], as_json: JsonFlag = False
+) -> None:
+    """Show what is in a pool: clips, hours and recordings of each class.
+
+    Example: hive-bench pool stats POOL
+    """
+    from hive import console
+    from hive.sources.stats import pool_statistics
+
+    stats = pool_statistics(pool)
+    if as_json:
+        console.print_json(stats)
+        return
+    console.print_table(
+        ["label", "clips", "recordings", "hours"],
+        [
+            (row["label"], row["clips"], row["recordings"], f"{row['hours']:.2f}")
+            for row in stats["classes"]
+        ],
+    )
+    console.out.print(
+        f"{stats['clips']} clips of {stats['recordings']} recordings in "
+        f"{len(stats['classes'])} classes, {stats['hours']:.2f} h; "
+        f"{stats['quarantined']} recordings in quarantine",
+        highlight=False,
+    )
+
+
+@mix_app.command("plan")
+def mix_plan(
+    pool: Annotated[Path, typer.Argument(help="Clip pool.")],
+    out: Annotated[Path, typer.Option(help="Mixture table to write (Parquet).")],
+    split: Annotated[Split, typer.Option(help="Split to plan.")],
+    num: Annotated[int, typer.Option(min=1, help="Number of mixtures.")],
+    sources: Annotated[str, typer.Option(help="Numbers of sources, e.g. 2-5, 3 or 2,4.")] = "2-5",
+    size_shares: Annotated[
+        str | None,
+        typer.Option(help="Share of each number of sources, e.g. 15/20/30/35, the default."),
+    ] = None,
+    shares: Shares = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Length of a mixture; default 4, for test 10.")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Draw what each mixture is made of. The first N mixtures of a longer plan are the same.
+
+    Example: hive-bench mix plan POOL --out test.parquet --split test --num 100 --seed 0
+    """
+    from hive import console
+    from hive.build import split_clips
+    from hive.mixing.plan import CROP_SECONDS, Planner, PlanSettings, parse_sizes, write_plan
+    from hive.mixing.splits import DEFAULT_SHARES, parse_shares
+
+    divided = parse_shares(shares) if shares else DEFAULT_SHARES
+    settings = PlanSettings(
+        split.value,
+        seed,
+        CROP_SECONDS[split.value] if seconds is None else seconds,
+        parse_sizes(sources, size_shares),
+    )
+    planner = Planner(split_clips(pool, split.value, divided, seed), settings)
+    write_plan(planner, num, out)
+    _tell_lonely({split.value: planner.lonely()})
+    console.err.print(f"{out}: {num} mixtures", highlight=False, markup=False)
+
+
+@mix_app.command("render")
+def mix_render(
+    plan: Annotated[Path, typer.Argument(help="Mixture table of one split.")],
+    pool: Annotated[Path, typer.Option(help="Clip pool that the plan was made from.")],
+    out: Annotated[Path, typer.Option(help="Folder of the dataset.")],
+    audio_format: FormatOption = StoredFormat.flac,
+    bits: BitsOption = Bits.b16,
+    shard_size: ShardSize = 1000,
+    workers: Workers = CORES,
+    shard_index: Annotated[int, typer.Option(min=0, help="This job's number in an array.")] = 0,
+    shard_count: Annotated[int, typer.Option(min=1, help="Number of jobs in the array.")] = 1,
+) -> None:
+    """Render a plan into WebDataset shards; interrupted, the same command goes on.
+
+    Example: hive-bench mix render test.parquet --pool POOL --out DATASET --workers 2
+    """
+    from hive.errors import HiveError
+    from hive.shards.finish import finish, unfinished
+    from hive.shards.write import RenderSettings, render_plan
+
+    if shard_index >= shard_count:
+        raise HiveError(
+            f"--shard-index {shard_index} is not below --shard-count {shard_count}",
+            "number the jobs from 0",
+        )
+    settings = RenderSettings(audio_format.value, int(bits.value), shard_size)
+    render_plan(
+        plan,
+        pool,
+        out,
+        settings,
+        workers=workers,
+        shard_index=shard_index,
+        shard_count=shard_count,
+    )
+    if not unfinished(out):
+        _tell_rejects(out, finish(out))
+
+
+@mix_app.command("verify")
+def mix_verify(
+    dataset: Annotated[Path, typer.Argument(help="Folder of the dataset.")],
+    workers: Workers = CORES,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check checksums, exact additivity, hashes, levels, labels and leakage between splits.
+
+    Example: hive-bench mix verify DATASET
+    """
+    from hive import console
+    from hive.shards.verify import verify
+
+    count, findings = verify(dataset, workers)
+    if as_json:
+        console.print_json({"mixtures": count, "findings": [vars(finding) for finding in findings]})
+    elif findings:
+        console.print_table(
+            ["where", "problem"], [(finding.where, finding.problem) for finding in findings]
+        )
+    else:
+        console.out.print(f"{count} mixtures: all is well", highlight=False)
+    if findings:
+        raise typer.Exit(1)
+
+
+@app.command()
+def build(
+    pool: Annotated[Path, typer.Argument(help="Clip pool.")],
+    out: Annotated[Path, typer.Option(help="Folder of the dataset.")],
+    train: Annotated[int, typer.Option(min=0, help="Mixtures of 4 s for training.")] = 0,
+    validation: Annotated[int, typer.Option(min=0, help="Mixtures of 4 s.")] = 0,
+    test: Annotated[int, typer.Option(min=0, help="Mixtures of 10 s.")] = 0,
+    sources: Annotated[str, typer.Option(help="Numbers of sources, e.g. 2-5, 3 or 2,4.")] = "2-5",
+    size_shares: Annotated[
+        str | None,
+        typer.Option(help="Share of each number of sources, e.g. 15/20/30/35, the default."),
+    ] = None,
+    shares: Shares = None,
+    audio_format: FormatOption = StoredFormat.flac,
+    bits: BitsOption = Bits.b16,
+    shard_size: ShardSize = 1000,
+    seed: Seed = 0,
+    workers: Workers = CORES,
+    register: Annotated[
+        bool, typer.Option("--register", help='Make load_dataset("hive", ...) find it.')
+    ] = False,
+) -> None:
+    """Plan and render all splits: shards, mixture table, card, licences and checksums.
+
+    The recordings are divided among the splits that are asked for; none is in two.
+
+    Example: hive-bench build POOL --out DATASET --train 200 --validation 40 --test 100 --register
+    """
+    from hive import console
+    from hive.build import build as build_dataset
+    from hive.mixing.plan import parse_sizes
+    from hive.mixing.splits import parse_shares
+    from hive.shards.write import RenderSettings
+
+    built = build_dataset(
+        pool,
+        out,
+        {"train": train, "validation": validation, "test": test},
+        seed=seed,
+        workers=workers,
+        settings=RenderSettings(audio_format.value, int(bits.value), shard_size),
+        shares=parse_shares(shares) if shares else None,
+        size_shares=parse_sizes(sources, size_shares),
+    )
+    _tell_lonely(built.lonely)
+    made = ", ".join(f"{count} {split}" for split, count in built.mixtures.items())
+    console.err.print(f"{out}: {made}", highlight=False, markup=False)
+    _tell_rejects(out, built.rejects)
+    if register:
+        _register(out)
+
+
+@app.command("register")
+def register_dataset(
+    dataset: Annotated[str, typer.Argument(help="Folder of the dataset, or mini.")],
+) -> None:
+    """Make stock load_dataset("hive", ...) open this dataset in any directory, offline.
+
+    The audio is copied into the Hugging Face cache; what was registered before is replaced.
+
+    Example: hive-bench register DATASET
+    """
+    _register(dataset)
+
+
+@app.command()
+def doctor(as_json: JsonFlag = False) -> None:
+    """Say what is here, what is missing, and how to get it.
+
+    Example: hive-bench doctor
+    """
+    from hive import console
+    from hive.doctor import examine
+
+    findings = examine()
+    if as_json:
+        console.print_json([vars(finding) for finding in findings])
+    else:
+        console.print_table(
+            ["", "what", "found", "remedy"],
+            [
+                ({True: "ok", False: "missing", None: "-"}[f.ok], f.what, f.found, f.remedy)
+                for f in findings
+            ],
+        )
+    if any(finding.ok is False and finding.required for finding in findings):
+        raise typer.Exit(1)
+
+
+def _register(dataset: Path | str) -> None:
+    from hive import console
+    from hive.shards.dataset import register
+    from hive.shards.layout import locate
+
+    names = register(locate(dataset))
+    console.err.print(
+        f'load_dataset("hive", NAME) now opens: {", ".join(names)}', highlight=False, markup=False
+    )
+
+
+def _report_import(pool: Path, done: Any) -> None:
+    from collections import Counter
+
+    from hive import console
+
+    console.err.print(
+        f"{pool}: {done.clips} clips from {done.recordings} recordings", highlight=False
+    )
+    if done.rejects:
+        stages = Counter(reject.stage for reject in done.rejects)
+        told = ", ".join(f"{count} at {stage}" for stage, count in stages.most_common())
+        console.err.print(
+            f"{len(done.rejects)} recordings were not taken ({told}); "
+            f"each with its reason in {pool / 'quarantine.csv'}",
+            highlight=False,
+            markup=False,
+        )
+
+
+def _tell_lonely(lonely: dict[str, list[str]]) -> None:
+    from hive import console
+
+    for split, names in lonely.items():
+        if names:
+            console.err.print(
+                f"{split}: no mixture holds {', '.join(names)}: no label in this split may be "
+                "mixed with it. Import recordings of more classes to use it.",
+                highlight=False,
+                markup=False,
+            )
+
+
+def _tell_rejects(dataset: Path, rejects: list[Any]) -> None:
+    from hive.errors import HiveError
+
+    if rejects:
+        reasons = list(dict.fromkeys(reject.reason for reject in rejects))
+        raise HiveError(
+            f"{len(rejects)} mixtures could not be rendered: " + "; ".join(reasons[:3]),
+            f"see {dataset / 'quarantine.csv'}, mend the clips and run the same command again",
+        )

@@ -1,0 +1,143 @@
+"""What is here, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+_DISTRIBUTION = "hive-bench"
+#: Major versions of libavcodec that torchcodec 0.11 can load: FFmpeg 4 to 8.
+_AVCODEC = range(58, 63)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked for.
+
+    Attributes:
+        what: What was looked for.
+        found: What is there.
+        ok: Whether it is as it should be; None where there is nothing to judge.
+        required: Whether the package needs it.
+        remedy: What to do when it is not.
+    """
+
+    what: str
+    found: str
+    ok: bool | None
+    required: bool = False
+    remedy: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at the installation, audio decoding, accelerators, checkpoints and registered data."""
+    return [
+        *_python(),
+        *_packages(),
+        _ffmpeg(),
+        *_accelerators(),
+        _disk(),
+        *_models(),
+        *_data(),
+    ]
+
+
+def _python() -> Iterator[Finding]:
+    supported = (3, 10) <= sys.version_info[:2] <= (3, 12)
+    yield Finding(
+        "Python",
+        platform.python_version(),
+        supported,
+        True,
+        "" if supported else "use 3.10 to 3.12",
+    )
+    yield Finding("cores", str(os.cpu_count()), None)
+
+
+def _packages() -> Iterator[Finding]:
+    from packaging.requirements import Requirement
+
+    try:
+        needed = [Requirement(text) for text in requires(_DISTRIBUTION) or []]
+    except PackageNotFoundError:
+        yield Finding(_DISTRIBUTION, "not installed", False, True, "pip install -e .")
+        return
+    for requirement in needed:
+        if requirement.marker is not None:  # an extra
+            continue
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            yield Finding(
+                requirement.name, "not installed", False, True, f'pip install "{requirement}"'
+            )
+            continue
+        good = requirement.specifier.contains(found, prereleases=True)
+        yield Finding(
+            requirement.name, found, good, True, "" if good else f'pip install "{requirement}"'
+        )
+
+
+def _ffmpeg() -> Finding:
+    name = ctypes.util.find_library("avcodec")
+    major = int(name.rpartition(".so.")[2] or 0) if name and ".so." in name else 0
+    if major in _AVCODEC:
+        return Finding("FFmpeg libraries", str(name), True)
+    return Finding(
+        "FFmpeg libraries",
+        str(name or "none"),
+        False,
+        False,
+        "only the Audio columns of `datasets` need them: install FFmpeg 4 to 8 "
+        "(apt-get install ffmpeg); reading the bytes with soundfile needs none",
+    )
+
+
+def _accelerators() -> Iterator[Finding]:
+    try:
+        import torch
+    except ImportError:
+        return
+    if not torch.cuda.is_available():
+        yield Finding("GPU", "none", None, False, "everything here also runs on the CPU")
+    for number in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(number)
+        memory = properties.total_memory / 2**30
+        yield Finding(f"GPU {number}", f"{properties.name}, {memory:.0f} GiB", True)
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    return Finding("disk space here", f"{free:.0f} GB free", None)
+
+
+def _models() -> Iterator[Finding]:
+    from importlib.metadata import entry_points
+
+    names = sorted(entry.name for entry in entry_points(group="hive_bench.models"))
+    good = bool(names)
+    remedy = "" if good else "pip install -e . registers them"
+    yield Finding("models", ", ".join(names) or "none", good, True, remedy)
+
+
+def _data() -> Iterator[Finding]:
+    import datasets
+
+    from hive.shards.dataset import registered
+
+    yield Finding("Hugging Face cache", str(datasets.config.HF_DATASETS_CACHE), None)
+    names = registered()
+    yield Finding(
+        'load_dataset("hive", ...)',
+        ", ".join(names) or "nothing is registered",
+        bool(names),
+        False,
+        "" if names else "hive-bench register mini, or register DATASET",
+    )

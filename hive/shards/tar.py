@@ -1,0 +1,97 @@
+"""Tar files whose bytes depend on their members alone."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from hive.errors import HiveError
+from hive.files import atomic_open
+
+# WebDataset splits a name at its first dot, and lower-cases the rest.
+_MEMBER = re.compile(r"^[a-z0-9_-]+\.[a-z0-9.]+$")
+_BLOCK = 512
+
+
+class TarWriter:
+    """Writes members with fixed owner, mode and time, atomically, and hashes the file meanwhile.
+
+    Used as a context manager; the file appears under its name on a clean exit only.
+
+    Args:
+        path: The tar file.
+
+    Attributes:
+        sha256: Hash of the whole file, after the context has ended.
+        size: Its bytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._context = atomic_open(path)
+        self._handle: IO[bytes]
+        self._digest = hashlib.sha256()
+        self.size = 0
+        self.sha256 = ""
+
+    def __enter__(self) -> TarWriter:
+        self._handle = self._context.__enter__()
+        return self
+
+    def add(self, name: str, data: bytes) -> None:
+        """Add one member.
+
+        Raises:
+            ValueError: If the name is not `[a-z0-9_-]+` followed by a lower-case field.
+        """
+        if not _MEMBER.match(name):
+            raise ValueError(f"member name {name!r} is not [a-z0-9_-]+.field")
+        header = tarfile.TarInfo(name)
+        header.size = len(data)
+        header.mode = 0o644
+        self._write(header.tobuf(tarfile.USTAR_FORMAT, "utf-8"))
+        self._write(data)
+        self._write(bytes(-len(data) % _BLOCK))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._write(bytes(2 * _BLOCK))
+            self.sha256 = self._digest.hexdigest()
+        self._context.__exit__(kind, error, trace)
+
+    def _write(self, data: bytes) -> None:
+        self._handle.write(data)
+        self._digest.update(data)
+        self.size += len(data)
+
+
+def iterate_members(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Read the members of a tar file one after another; nothing is ever unpacked to the disk.
+
+    Yields:
+        Name and content of each member.
+
+    Raises:
+        HiveError: If the file is missing or damaged.
+    """
+    try:
+        with tarfile.open(path, "r|") as archive:
+            for info in archive:
+                handle = archive.extractfile(info)
+                if handle is not None:
+                    yield info.name, handle.read()
+    except FileNotFoundError as error:
+        raise HiveError(f"{path}: no such shard", "check the path") from error
+    except (tarfile.TarError, EOFError) as error:
+        raise HiveError(
+            f"{path}: damaged shard ({error})", "render or download it again"
+        ) from error

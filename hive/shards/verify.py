@@ -1,0 +1,178 @@
+"""Check a dataset: what the shards hold against what the tables promise."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import soundfile
+
+from hive import audio
+from hive.cooccurrence import allowed
+from hive.errors import HiveError
+from hive.execution.local import run_tasks, tick
+from hive.files import sha256_file
+from hive.mixing.plan import SNR_RANGE_DB
+from hive.mixing.render import PEAK, TARGET_RMS
+from hive.shards.finish import read_checksums
+from hive.shards.layout import MIXTURES, shard_order
+from hive.shards.read import RawSample, read_raw
+from hive.tables import MIXTURE_SCHEMA, read_table
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be."""
+
+    where: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class _ShardCheck:
+    dataset: Path
+    name: str
+    sha256: str
+    row_group: int
+
+
+def verify(dataset: Path, workers: int = 1) -> tuple[int, list[Finding]]:
+    """Check checksums, members, additivity, hashes, levels, labels, and leakage between splits.
+
+    Args:
+        dataset: Folder of the dataset.
+        workers: Local worker processes.
+
+    Returns:
+        The number of mixtures checked, and the findings, in order; none when all is well.
+
+    Raises:
+        HiveError: If there is no mixture table or list of checksums.
+    """
+    table, _ = read_table(dataset / MIXTURES, MIXTURE_SCHEMA)
+    hashes = read_checksums(dataset)
+    if not hashes:
+        raise HiveError(f"{dataset}/SHA256SUMS: missing or empty", "finish the build first")
+    rows: list[dict[str, Any]] = table.to_pylist()
+    findings = list(_leaks(rows))
+    findings += [
+        Finding(name, "differs from its checksum")
+        for name, digest in hashes.items()
+        if not name.endswith(".tar") and _differs(dataset / name, digest)
+    ]
+    tars = sorted((name for name in hashes if name.endswith(".tar")), key=shard_order)
+    findings += [
+        Finding(path.relative_to(dataset).as_posix(), "is not listed in SHA256SUMS")
+        for path in sorted(dataset.glob("data/*/*.tar"))
+        if path.relative_to(dataset).as_posix() not in hashes
+    ]
+    groups = pq.ParquetFile(dataset / MIXTURES).num_row_groups
+    if groups != len(tars):
+        raise HiveError(
+            f"{dataset / MIXTURES}: has {groups} row groups for {len(tars)} shards",
+            "build the dataset again",
+        )
+    checks = [_ShardCheck(dataset, name, hashes[name], group) for group, name in enumerate(tars)]
+    outcome = run_tasks(_check_shard, checks, workers=workers, title="Verifying", total=len(rows))
+    for part in outcome.check("shards"):
+        findings += part
+    return len(rows), findings
+
+
+def check_sample(sample: RawSample, row: dict[str, Any], bits: int = 16) -> Iterator[Finding]:
+    """Check one mixture against its row of the mixture table."""
+    meta = sample.meta()
+    if meta != json.loads(json.dumps(row)):
+        yield Finding(sample.key, "its json member differs from the mixture table")
+    wanted = {"json", "mix", *(source["source_id"] for source in row["sources"])}
+    have = {field.split(".")[0] for field in sample.fields}
+    if have != wanted:
+        yield Finding(sample.key, f"members {sorted(have)} instead of {sorted(wanted)}")
+        return
+    mixture, rate = audio.decode_integers(sample.audio_field("mix"), bits)
+    stems = [
+        audio.decode_integers(sample.audio_field(source["source_id"]), bits)[0]
+        for source in row["sources"]
+    ]
+    length = int(row["target_duration"] * row["sample_rate"])
+    if rate != row["sample_rate"] or any(len(x) != length for x in (mixture, *stems)):
+        yield Finding(sample.key, f"audio is not {length} samples at {row['sample_rate']} Hz")
+        return
+    if not np.array_equal(np.sum(stems, axis=0), mixture):
+        yield Finding(sample.key, "the sources do not add up to the mixture")
+    if audio.pcm_sha256(mixture, bits) != row["pcm_sha256"]:
+        yield Finding(sample.key, "the mixture's samples differ from their hash")
+    scale = float(1 << (bits - 1))
+    if np.abs(mixture).max() > PEAK * scale:
+        yield Finding(sample.key, f"peak above {PEAK}")
+    for source, stem in zip(row["sources"], stems, strict=True):
+        where = f"{sample.key} {source['source_id']}"
+        if audio.pcm_sha256(stem, bits) != source["pcm_sha256"]:
+            yield Finding(where, "samples differ from their hash")
+        ratio = row["global_normalization_factor"] * 10.0 ** (source["snr_db"] / 20.0)
+        # Rounding to integers adds noise of a third of a step at the most.
+        if abs(audio.rms(stem / scale) - TARGET_RMS * ratio) > 1e-4 * ratio + 1 / scale:
+            yield Finding(where, f"level is not RMS {TARGET_RMS} at {source['snr_db']:.2f} dB")
+        if not SNR_RANGE_DB[0] <= source["snr_db"] <= SNR_RANGE_DB[1]:
+            yield Finding(where, f"snr_db {source['snr_db']:.2f} outside {SNR_RANGE_DB}")
+
+
+def _check_shard(check: _ShardCheck) -> list[Finding]:
+    path = check.dataset / check.name
+    if not path.is_file():
+        return [Finding(check.name, "is missing")]
+    findings = []
+    if _differs(path, check.sha256):
+        findings.append(Finding(check.name, "differs from its checksum"))
+    group = pq.ParquetFile(check.dataset / MIXTURES).read_row_group(check.row_group)
+    rows = {row["mix_id"]: row for row in group.to_pylist()}
+    try:
+        for sample in read_raw(path):
+            row = rows.pop(sample.key, None)
+            if row is None:
+                findings.append(Finding(sample.key, "is not in the mixture table"))
+            else:
+                findings += check_sample(sample, row, _bits(sample))
+                findings += _check_labels(row)
+            tick()
+    except HiveError as error:
+        findings.append(Finding(check.name, str(error)))
+    findings += [Finding(key, f"is missing from {check.name}") for key in rows]
+    return findings
+
+
+def _check_labels(row: dict[str, Any]) -> Iterator[Finding]:
+    labels = [source["label"] for source in row["sources"]]
+    for first, second in combinations(labels, 2):
+        if first == second or not allowed(first, second):
+            yield Finding(row["mix_id"], f"{first!r} and {second!r} may not be mixed")
+    if row["num_sources"] != len(labels):
+        yield Finding(row["mix_id"], "num_sources is not the number of its sources")
+
+
+def _leaks(rows: list[dict[str, Any]]) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    told = set()
+    for row in rows:
+        for source in row["sources"]:
+            recording = source["recording_id"]
+            split = seen.setdefault(recording, row["split"])
+            if split != row["split"] and recording not in told:
+                told.add(recording)
+                yield Finding(recording, f"recording is in {split} and in {row['split']}")
+
+
+def _bits(sample: RawSample) -> int:
+    subtype = soundfile.info(io.BytesIO(sample.audio_field("mix"))).subtype
+    return 24 if subtype == "PCM_24" else 16
+
+
+def _differs(path: Path, digest: str) -> bool:
+    return not path.is_file() or sha256_file(path) != digest

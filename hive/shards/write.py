@@ -1,0 +1,235 @@
+"""Render the mixtures of a plan into shards: one independent task a shard."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hive import audio
+from hive._version import __version__
+from hive.errors import HiveError
+from hive.execution.local import run_tasks, tick
+from hive.files import remove_temporaries, sha256_json, write_json
+from hive.mixing.render import Rendered, render
+from hive.shards.layout import WORK, Shard
+from hive.shards.tar import TarWriter
+from hive.tables import MIXTURE_SCHEMA, SIZES, read_table, write_table
+
+SHARD_SIZE = 1000
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """How mixtures are stored.
+
+    Attributes:
+        audio_format: "flac" or "wav"; both lossless.
+        bits: Bits a sample, 16 or 24.
+        shard_size: Mixtures in a shard; the last shards of a size are evened out.
+    """
+
+    audio_format: audio.AudioFormat = "flac"
+    bits: int = 16
+    shard_size: int = SHARD_SIZE
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """What a worker needs to write one shard, and nothing else."""
+
+    dataset: Path
+    pool: Path
+    shard: Shard
+    rows: pa.Table
+    settings: RenderSettings
+    settings_hash: str
+
+
+def render_plan(
+    plan: Path,
+    pool: Path,
+    dataset: Path,
+    settings: RenderSettings,
+    *,
+    workers: int = 1,
+    shard_index: int = 0,
+    shard_count: int = 1,
+) -> list[dict[str, Any]]:
+    """Render a plan into the shards of a dataset; what is done already is left alone.
+
+    Args:
+        plan: Mixture table of one split.
+        pool: The clip pool that its paths count from.
+        dataset: Folder of the dataset.
+        settings: How mixtures are stored.
+        workers: Local worker processes.
+        shard_index: With `shard_count`, which part of the shards is this job's.
+        shard_count: Number of jobs that divide the shards among them.
+
+    Returns:
+        The sidecars of this job's shards.
+
+    Raises:
+        HiveError: If the folder holds this split under other settings, or a shard failed.
+    """
+    table, described = read_table(plan, MIXTURE_SCHEMA)
+    split = _only_split(plan, table)
+    claim = {
+        "plan": described,
+        "rows_sha256": sha256_json(table["mix_id"].to_pylist()),
+        "audio_format": settings.audio_format,
+        "bits": settings.bits,
+        "shard_size": settings.shard_size,
+        "shards": {str(size): count for size, count in _shard_counts(table, settings).items()},
+        "version": __version__,
+    }
+    _claim(dataset, split, claim)
+    remove_temporaries(dataset)
+    tasks = [
+        ShardTask(dataset, pool.resolve(), shard, rows, settings, sha256_json(claim))
+        for shard, rows in _divide(table, split, settings)
+    ]
+    mine = [task for number, task in enumerate(tasks) if number % shard_count == shard_index]
+    waiting = [task for task in mine if not _is_done(task)]
+    run_tasks(
+        write_shard,
+        waiting,
+        workers=workers,
+        title=f"Rendering {split}",
+        total=sum(task.rows.num_rows for task in waiting),
+    ).check("shards")
+    return [read_sidecar(task.shard.sidecar(dataset)) for task in mine]
+
+
+def write_shard(task: ShardTask) -> None:
+    """Render and write one shard: tar, then its rows, then the sidecar.
+
+    A mixture that cannot be rendered (a clip is missing or broken) is left out and listed in the
+    sidecar with the reason; the others are written.
+    """
+    rows: list[dict[str, Any]] = []
+    rejects: list[dict[str, str]] = []
+    find = partial(Path.joinpath, task.pool)
+    with TarWriter(task.shard.tar(task.dataset)) as tar:
+        for row in task.rows.to_pylist():
+            try:
+                rendered = render(row, find, task.settings.bits)
+            except HiveError as error:
+                rejects.append(
+                    {"mix_id": row["mix_id"], "reason": error.problem, "remedy": error.remedy}
+                )
+            else:
+                _add(tar, rendered, task.settings)
+                rows.append(rendered.row)
+            tick()
+    write_table(task.shard.rows(task.dataset), rows, MIXTURE_SCHEMA)
+    write_json(
+        task.shard.sidecar(task.dataset),
+        {
+            "shard": task.shard.name,
+            "split": task.shard.split,
+            "num_sources": task.shard.num_sources,
+            "mixtures": len(rows),
+            "seconds": sum(row["target_duration"] for row in rows),
+            "bytes": tar.size,
+            "sha256": tar.sha256,
+            "audio_format": task.settings.audio_format,
+            "bits": task.settings.bits,
+            "settings_hash": task.settings_hash,
+            "rejects": rejects,
+        },
+    )
+
+
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """Read the sidecar of a shard.
+
+    Raises:
+        HiveError: If it is missing or cannot be read.
+    """
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise HiveError(
+            f"{path}: sidecar cannot be read ({error})", "render the shard again"
+        ) from error
+    return value
+
+
+def _add(tar: TarWriter, rendered: Rendered, settings: RenderSettings) -> None:
+    row, suffix = rendered.row, settings.audio_format
+    text = json.dumps(row, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    tar.add(f"{row['mix_id']}.json", text.encode("utf-8"))
+    stems = [("mix", rendered.mixture)]
+    stems += [(s["source_id"], x) for s, x in zip(row["sources"], rendered.sources, strict=True)]
+    for name, samples in stems:
+        data = audio.encode(samples, row["sample_rate"], settings.audio_format, settings.bits)
+        tar.add(f"{row['mix_id']}.{name}.{suffix}", data)
+
+
+def _shard_counts(table: pa.Table, settings: RenderSettings) -> dict[int, int]:
+    sizes = Counter(table["num_sources"].to_pylist())
+    return {size: -(-sizes[size] // settings.shard_size) for size in SIZES}
+
+
+def _divide(table: pa.Table, split: str, settings: RenderSettings) -> list[tuple[Shard, pa.Table]]:
+    """Group a plan's rows by size, and each size into shards of nearly equal length."""
+    shards: list[tuple[Shard, pa.Table]] = []
+    for size, count in _shard_counts(table, settings).items():
+        rows = table.filter(pc.equal(table["num_sources"], size))
+        for index in range(count):
+            start, stop = (rows.num_rows * i // count for i in (index, index + 1))
+            shards.append((Shard(split, size, index, count), rows.slice(start, stop - start)))
+    return shards
+
+
+def _is_done(task: ShardTask) -> bool:
+    sidecar = task.shard.sidecar(task.dataset)
+    if not sidecar.is_file() or not task.shard.tar(task.dataset).is_file():
+        return False
+    # A shard with rejects is tried again: the clip may have been mended.
+    return not read_sidecar(sidecar)["rejects"]
+
+
+def _only_split(plan: Path, table: pa.Table) -> str:
+    splits = set(table["split"].to_pylist())
+    if len(splits) != 1:
+        raise HiveError(
+            f"{plan}: holds the splits {sorted(splits)}, not one", "plan each split by itself"
+        )
+    return str(splits.pop())
+
+
+def _claim(dataset: Path, split: str, claim: dict[str, Any]) -> None:
+    """Bind the folder to these settings, or refuse when it holds the split under others."""
+    path = dataset / WORK / f"render-{split}.json"
+    if not path.is_file():
+        write_json(path, claim)
+        return
+    before = json.loads(path.read_text(encoding="utf-8"))
+    if before != claim:
+        raise HiveError(
+            f"{dataset}: split {split!r} is there with other settings\n"
+            f"{describe_difference(before, claim)}",
+            "write into another folder, or remove this one",
+        )
+
+
+def describe_difference(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> str:
+    """Say which settings differ, one a line, as `name: there -> asked for`."""
+    lines = []
+    for key in sorted(before.keys() | after.keys()):
+        old, new = before.get(key), after.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            if old != new:
+                lines.append(describe_difference(old, new, f"{prefix}{key}."))
+        elif old != new:
+            lines.append(f"  {prefix}{key}: {old} there -> {new} asked for")
+    return "\n".join(lines)

@@ -1,0 +1,340 @@
+"""Bringing recordings into a pool, in batches that can be stopped and resumed."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from hive import audio
+from hive._version import __version__
+from hive.curation.chunk import WINDOW_SECONDS, windows
+from hive.errors import HiveError
+from hive.execution.local import run_tasks, tick
+from hive.files import remove_temporaries, sha256_json, write_json
+from hive.labels import find, resolve
+from hive.seeding import Stream
+from hive.sources import synth
+from hive.sources.folder import Recording, read_recordings
+from hive.sources.layout import TOLERANCE_SECONDS, Short, pad, repeat
+from hive.sources.pool import (
+    Origin,
+    Reject,
+    merge_corpus,
+    read_quarantine,
+    write_clip,
+    write_quarantine,
+    write_rows,
+)
+from hive.tables import CLIP_SCHEMA, SAMPLE_RATE, read_table
+
+_BATCH = 128
+_LENGTH = round(WINDOW_SECONDS * SAMPLE_RATE)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did."""
+
+    clips: int
+    recordings: int
+    rejects: list[Reject]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Recordings of a folder, or specimens of the synthesiser, that make one part."""
+
+    pool: Path
+    part: Path
+    corpus: str
+    items: tuple[Any, ...]
+    root: Path = Path()
+    short: Short = Short.REPEAT
+    seed: int = 0
+
+
+def corpus_name(path: Path, given: str | None) -> str:
+    """Return the name of a corpus: as given, or from its folder.
+
+    Raises:
+        HiveError: If the given name is not `[a-z0-9_-]+`.
+    """
+    if given is None:
+        resolved = path.resolve()
+        folder = resolved if resolved.is_dir() else resolved.parent
+        return re.sub(r"[^a-z0-9_-]+", "_", folder.name.lower()).strip("_") or "corpus"
+    if not re.fullmatch(r"[a-z0-9_-]+", given):
+        raise HiveError(
+            f"--corpus {given!r} is not a plain name", "use the characters a-z, 0-9, _ and -"
+        )
+    return given
+
+
+def import_folder(
+    path: Path, pool: Path, corpus: str, *, short: Short, seed: int, workers: int
+) -> Imported:
+    """Import recordings into a pool as 10-s clips at 44.1 kHz, mono.
+
+    Longer recordings are cut into windows of 10 s every 5 s; shorter ones follow `short`. What
+    cannot be taken (an unknown label, a broken or silent file) is listed in the quarantine.
+
+    Args:
+        path: A manifest, or a folder (see `hive.sources.folder`).
+        pool: The pool's folder; other corpora in it stay.
+        corpus: Name of the corpus, `[a-z0-9_-]+`.
+        short: Policy for recordings shorter than 10 s.
+        seed: Seed of the random gaps.
+        workers: Worker processes.
+
+    Raises:
+        HiveError: If the manifest cannot be read, the corpus was imported with other settings, or
+            no recording could be taken.
+    """
+    root, recordings = read_recordings(path)
+    _check_repeats(recordings, path)
+    settings = {
+        "kind": "folder",
+        "short": short.value,
+        "seed": seed,
+        "recordings": sha256_json([vars(recording) for recording in recordings]),
+        "version": __version__,
+    }
+    batches = [
+        _Batch(pool, part, corpus, tuple(items), root.resolve(), short, seed)
+        for part, items in _parts(pool, corpus, recordings)
+    ]
+    return _import(pool, corpus, settings, batches, _import_recordings, len(recordings), workers)
+
+
+def import_synth(
+    pool: Path, *, seed: int, per_class: int, classes: Sequence[str], workers: int
+) -> Imported:
+    """Fill a pool with sounds of the procedural synthesiser.
+
+    Args:
+        pool: The pool's folder; other corpora in it stay.
+        seed: Seed of the synthesiser.
+        per_class: Clips of each class.
+        classes: Hive classes that the synthesiser has.
+        workers: Worker processes.
+    """
+    specimens = [(name, index) for name in classes for index in range(per_class)]
+    settings = {
+        "kind": "synth",
+        "seed": seed,
+        "per_class": per_class,
+        "classes": sha256_json(list(classes)),
+        "version": __version__,
+    }
+    batches = [
+        _Batch(pool, part, "synth", tuple(items), seed=seed)
+        for part, items in _parts(pool, "synth", specimens)
+    ]
+    return _import(pool, "synth", settings, batches, _import_specimens, len(specimens), workers)
+
+
+def _import(
+    pool: Path,
+    corpus: str,
+    settings: dict[str, Any],
+    batches: list[_Batch],
+    function: Callable[[_Batch], None],
+    total: int,
+    workers: int,
+) -> Imported:
+    work = pool / ".hive" / corpus
+    _claim(work, settings)
+    remove_temporaries(pool)
+    waiting = [batch for batch in batches if not batch.part.is_file()]
+    left = sum(len(batch.items) for batch in waiting)
+    run_tasks(function, waiting, workers=workers, title=f"Importing {corpus}", total=left).check(
+        "batches"
+    )
+    tables = [read_table(batch.part, CLIP_SCHEMA)[0] for batch in batches]
+    clips = pa.concat_tables(tables) if tables else CLIP_SCHEMA.empty_table()
+    rejects = [reject for batch in batches for reject in read_quarantine(batch.part.parent)]
+    if clips.num_rows == 0:
+        write_quarantine(pool, rejects)
+        reasons = "; ".join(dict.fromkeys(f"{r.path}: {r.reason}" for r in rejects[:3]))
+        raise HiveError(
+            f"{corpus}: none of {total} recordings could be taken ({reasons})",
+            f"see {pool / 'quarantine.csv'} for every reason and what to do",
+        )
+    merge_corpus(pool, corpus, clips, rejects, settings)
+    return Imported(clips.num_rows, total, rejects)
+
+
+def _parts(pool: Path, corpus: str, items: Sequence[Any]) -> Iterator[tuple[Path, Sequence[Any]]]:
+    for number, start in enumerate(range(0, len(items), _BATCH)):
+        folder = pool / ".hive" / corpus / f"{number:05d}"
+        yield folder / "clips.parquet", items[start : start + _BATCH]
+
+
+def _claim(work: Path, settings: dict[str, Any]) -> None:
+    """Start or resume an import; other settings start anew only after the user removes the old."""
+    claim = work / "settings.json"
+    if claim.is_file():
+        before = json.loads(claim.read_text(encoding="utf-8"))
+        if before != settings:
+            changed = ", ".join(
+                f"{key}: {before.get(key)} -> {settings.get(key)}"
+                for key in sorted(before.keys() | settings.keys())
+                if before.get(key) != settings.get(key)
+            )
+            raise HiveError(
+                f"{work.parent.parent}: corpus {work.name!r} was imported with other settings "
+                f"({changed})",
+                f"choose another --corpus or --out, or remove {work} to import it anew",
+            )
+    else:
+        if work.is_dir():
+            shutil.rmtree(work)
+        write_json(claim, settings)
+
+
+def _check_repeats(recordings: Sequence[Recording], path: Path) -> None:
+    seen: dict[str, Recording] = {}
+    for recording in recordings:
+        if recording.clip_id in seen:
+            raise HiveError(
+                f"{path}: {recording.path} is listed twice with the same interval",
+                "remove one of the rows",
+            )
+        seen[recording.clip_id] = recording
+
+
+def _import_recordings(batch: _Batch) -> None:
+    rows: list[dict[str, Any]] = []
+    rejects: list[Reject] = []
+    for recording in batch.items:
+        try:
+            rows.extend(_import_recording(batch, recording))
+        except _RejectedError as rejected:
+            rejects.append(Reject(batch.corpus, recording.path, rejected.stage, *rejected.args[:2]))
+        tick()
+    # The table is what says that the batch is done, so it comes last.
+    write_quarantine(batch.part.parent, rejects)
+    write_rows(batch.part, rows)
+
+
+class _RejectedError(Exception):
+    """A recording that is not taken: reason, remedy and stage."""
+
+    def __init__(self, stage: str, reason: str, remedy: str) -> None:
+        super().__init__(reason, remedy)
+        self.stage = stage
+
+
+def _import_recording(batch: _Batch, recording: Recording) -> list[dict[str, Any]]:
+    resolution = resolve(recording.label, recording.audioset_id or None)
+    if resolution.label is None:
+        raise _RejectedError(
+            "label", resolution.reason, "give a label of Hive: `hive-bench labels`"
+        )
+    samples, bandwidth_hz, channels = _load(batch.root / recording.path, recording)
+    steps: list[tuple[str, str, str, float | None]] = [("import", __version__, "taken", None)]
+    level = audio.rms(samples)
+    if level < audio.SILENCE_RMS:
+        raise _RejectedError(
+            "chunk", f"silent (RMS {level:.1e} < {audio.SILENCE_RMS:g})", "replace the recording"
+        )
+    clips: list[tuple[str, audio.Float, tuple[str, str, str, float | None]]] = []
+    name = recording.clip_id
+    if len(samples) >= _LENGTH:
+        for number, (start, stop) in enumerate(windows(len(samples), SAMPLE_RATE)):
+            window = samples[start:stop]
+            if audio.rms(window) >= audio.SILENCE_RMS:
+                step = ("chunk", "1", f"window {number}", start / SAMPLE_RATE)
+                clips.append((f"{name}-{number}", window, step))
+        if not clips:
+            raise _RejectedError("chunk", "every 10-s window is silent", "replace the recording")
+    else:
+        clips.append((name, *_lay_out(batch, name, samples)))
+    return [
+        write_clip(
+            batch.pool,
+            clip,
+            Origin(
+                clip_id=f"{batch.corpus}_{clip_id}",
+                corpus=batch.corpus,
+                label=resolution.label,
+                recording_id=f"{batch.corpus}/{recording.recording_id}",
+                split=recording.split,
+                licence=recording.licence,
+                attribution=recording.author,
+                bandwidth_hz=bandwidth_hz,
+                channels=channels,
+                provenance=(*steps, step),
+            ),
+        )
+        for clip_id, clip, step in clips
+    ]
+
+
+def _lay_out(
+    batch: _Batch, name: str, samples: audio.Float
+) -> tuple[audio.Float, tuple[str, str, str, float | None]]:
+    seconds = len(samples) / SAMPLE_RATE
+    if batch.short is Short.DROP:
+        raise _RejectedError(
+            "chunk", f"{seconds:.2f} s is shorter than a clip of 10 s", "use --short repeat or pad"
+        )
+    almost_full = len(samples) >= _LENGTH - TOLERANCE_SECONDS * SAMPLE_RATE
+    if batch.short is Short.PAD or almost_full:
+        return pad(samples, _LENGTH), ("layout", "1", "padded", seconds)
+    stream = Stream(batch.seed, batch.corpus, name, "layout")
+    clip, copies = repeat(samples, _LENGTH, SAMPLE_RATE, stream)
+    return clip, ("layout", "1", f"repeated {copies} times", seconds)
+
+
+def _load(path: Path, recording: Recording) -> tuple[audio.Float, float, int]:
+    """Return mono samples at 44.1 kHz, their bandwidth in Hz and the file's channels."""
+    try:
+        info = audio.probe(path)
+        start = round((recording.start or 0.0) * info.sample_rate)
+        stop = info.frames
+        if recording.end is not None:
+            stop = round(recording.end * info.sample_rate)
+            if stop > info.frames + audio.END_TOLERANCE:
+                raise HiveError(
+                    f"{path}: 'end' is {recording.end:g} s but the file has {info.seconds:.3f} s",
+                    "correct the manifest",
+                )
+        if start >= min(stop, info.frames):
+            raise HiveError(f"{path}: 'start' lies past the end", "correct the manifest")
+        native, rate = audio.read(path, start, min(stop, info.frames))
+    except HiveError as error:
+        raise _RejectedError("read", error.problem, error.remedy) from error
+    mono = audio.to_mono(native)
+    return audio.resample(mono, rate, SAMPLE_RATE), audio.bandwidth(mono, rate), info.channels
+
+
+def _import_specimens(batch: _Batch) -> None:
+    rows = []
+    for name, index in batch.items:
+        label = find(name)
+        samples = synth.synthesise(name, batch.seed, index, WINDOW_SECONDS, SAMPLE_RATE)
+        mono = samples.astype("float32")
+        identity = f"synth_{label.slug}_{batch.seed}_{index:04d}"
+        origin = Origin(
+            clip_id=identity,
+            corpus="synth",
+            label=label,
+            recording_id=f"synth/{identity}",
+            split="",
+            licence="CC0-1.0",
+            attribution="Hive procedural synthesiser",
+            bandwidth_hz=audio.bandwidth(mono, SAMPLE_RATE),
+            channels=1,
+            provenance=(("synth", __version__, f"seed {batch.seed}, index {index}", None),),
+        )
+        rows.append(write_clip(batch.pool, mono, origin))
+        tick()
+    write_rows(batch.part, rows)

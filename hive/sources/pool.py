@@ -1,0 +1,169 @@
+"""The clip pool: a folder of standard clips and the table that describes them.
+
+    POOL/clips.parquet            one row a clip (hive.tables.CLIP_SCHEMA)
+    POOL/<corpus>/<label>/*.flac  44.1 kHz, mono, 16 bit
+    POOL/quarantine.csv           what was not taken, and why
+
+A clip's level is set by a power of two so that its peak lies in [0.5, 1): mixing sets levels anew,
+so this loses nothing (16-bit sources keep every bit) and quiet recordings keep their precision.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hive import audio
+from hive.errors import HiveError
+from hive.files import write_bytes, write_text
+from hive.labels import Label
+from hive.tables import CLIP_SCHEMA, SAMPLE_RATE, read_table, write_table
+
+TABLE = "clips.parquet"
+QUARANTINE = "quarantine.csv"
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Something that was not taken."""
+
+    corpus: str
+    path: str
+    stage: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What is known of a clip apart from its samples."""
+
+    clip_id: str
+    corpus: str
+    label: Label
+    recording_id: str
+    split: str
+    licence: str
+    attribution: str
+    bandwidth_hz: float
+    channels: int
+    provenance: tuple[tuple[str, str, str, float | None], ...]
+
+
+def level_exponent(samples: audio.Float) -> int:
+    """Return the largest k for which samples times 2^k still fit into 16 bits."""
+    top, bottom = float(samples.max(initial=0.0)), float(-samples.min(initial=0.0))
+    peak = max(top * 32768.0 / 32767.0, bottom)
+    if peak <= 0.0:
+        return 0
+    mantissa, exponent = np.frexp(peak)
+    return int(-exponent + (1 if mantissa == 0.5 else 0))
+
+
+def write_clip(pool: Path, samples: audio.Float, origin: Origin) -> dict[str, Any]:
+    """Write one clip at 44.1 kHz into the pool.
+
+    Args:
+        pool: The pool's folder.
+        samples: Mono samples at 44.1 kHz, shape (T,).
+        origin: Where it comes from.
+
+    Returns:
+        Its row of the clip table.
+    """
+    exponent = level_exponent(samples)
+    integers = audio.to_integers(np.ldexp(samples, exponent).clip(-1.0, 32767.0 / 32768.0))
+    stored = (integers / 32768.0).astype(np.float32)
+    path = f"{origin.corpus}/{origin.label.slug}/{origin.clip_id}.flac"
+    write_bytes(pool / path, audio.encode(integers, SAMPLE_RATE))
+    steps = (*origin.provenance, ("level", "1", f"gain 2^{exponent}", None))
+    return {
+        "clip_id": origin.clip_id,
+        "source": origin.corpus,
+        "path": path,
+        "start_second": 0.0,
+        "end_second": len(samples) / SAMPLE_RATE,
+        "label": origin.label.name,
+        "label_mid": origin.label.mid,
+        "split": origin.split,
+        "recording_id": origin.recording_id,
+        "sample_rate": SAMPLE_RATE,
+        "channels": origin.channels,
+        "bandwidth_hz": origin.bandwidth_hz,
+        "rms": audio.rms(stored),
+        "activity": audio.frame_levels(stored, SAMPLE_RATE).tolist(),
+        "licence": origin.licence,
+        "attribution": origin.attribution,
+        "pcm_sha256": audio.pcm_sha256(integers),
+        "provenance": [
+            {"stage": stage, "version": version, "decision": decision, "score": score}
+            for stage, version, decision, score in steps
+        ],
+    }
+
+
+def read_pool(pool: Path) -> tuple[pa.Table, dict[str, Any]]:
+    """Read the clip table of a pool and its settings.
+
+    Raises:
+        HiveError: If there is no pool, or it is empty.
+    """
+    if not (pool / TABLE).is_file():
+        raise HiveError(
+            f"{pool}: not a clip pool ({TABLE} is missing)",
+            "make one with `hive-bench pool import` or `hive-bench pool synth`",
+        )
+    table, settings = read_table(pool / TABLE, CLIP_SCHEMA)
+    if table.num_rows == 0:
+        raise HiveError(f"{pool / TABLE}: holds no clips", "import recordings into the pool")
+    return table, settings
+
+
+def merge_corpus(
+    pool: Path,
+    corpus: str,
+    clips: pa.Table,
+    rejects: Sequence[Reject],
+    settings: dict[str, Any],
+) -> None:
+    """Put a corpus into the pool's table and list what was rejected; other corpora stay."""
+    known: dict[str, Any] = {}
+    tables = [clips]
+    if (pool / TABLE).is_file():
+        before, known = read_table(pool / TABLE, CLIP_SCHEMA)
+        tables.append(before.filter(pc.not_equal(before["source"], corpus)))
+    merged = pa.concat_tables(tables).sort_by("clip_id")
+    others = [reject for reject in read_quarantine(pool) if reject.corpus != corpus]
+    write_quarantine(pool, [*others, *rejects])
+    write_table(pool / TABLE, merged, CLIP_SCHEMA, {**known, corpus: settings})
+
+
+def write_quarantine(folder: Path, rejects: Iterable[Reject]) -> None:
+    """Write the list of what was not taken, as CSV."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(Reject.__dataclass_fields__))
+    writer.writeheader()
+    writer.writerows(asdict(reject) for reject in rejects)
+    write_text(folder / QUARANTINE, buffer.getvalue())
+
+
+def read_quarantine(folder: Path) -> list[Reject]:
+    """Read the list of what was not taken; empty when there is none."""
+    path = folder / QUARANTINE
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as handle:
+        return [Reject(**row) for row in csv.DictReader(handle)]
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write clip rows as a part of a table, atomically and without settings."""
+    write_table(path, rows, CLIP_SCHEMA)
