@@ -44,13 +44,15 @@ def models(
         rate = {None: "?", 0: "any"}.get(each.sample_rate, f"{each.sample_rate} Hz")
         kind = "generative" if each.generative else "oracle" if each.uses_reference else ""
         ready = "yes" if not each.missing else "no: " + "; ".join(map(str, each.missing))
-        rows.append((each.name, rate, kind, "yes" if each.takes_negatives else "", ready, each.summary))
+        rows.append(
+            (each.name, rate, kind, "yes" if each.takes_negatives else "", ready, each.summary)
+        )
     print_table(["model", "rate", "kind", "negatives", "available", "what it is"], rows)
     out.print("Also: python:package.module:Class, process:COMMAND, files:FOLDER", highlight=False)
 
 
 @app.command(
-    epilog='Example: hive-bench separate street.wav "Dog" --without "Car" --model audiosep -o dog.wav',
+    epilog="Example: hive-bench separate street.wav Dog --model process:./worker.py -o dog.wav",
 )
 def separate(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Audio file of any rate.")],

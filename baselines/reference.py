@@ -80,9 +80,7 @@ class _IdealMask:
 
         window = torch.hann_window(WINDOW, device=mixtures.device, dtype=mixtures.dtype)
         mixture, source = (
-            torch.stft(
-                signal, WINDOW, HOP, window=window, pad_mode="constant", return_complex=True
-            )
+            torch.stft(signal, WINDOW, HOP, window=window, pad_mode="constant", return_complex=True)
             for signal in (mixtures, references)
         )
         return torch.istft(

@@ -20,7 +20,12 @@ Floats = NDArray[np.float64]
 
 
 def check_run(
-    scores: pa.Table, aggregates: Sequence[Aggregate], *, residual: float, expected: int, failed: int
+    scores: pa.Table,
+    aggregates: Sequence[Aggregate],
+    *,
+    residual: float,
+    expected: int,
+    failed: int,
 ) -> list[dict[str, Any]]:
     """Return the checks that apply, as records with name, passed and detail.
 
@@ -95,9 +100,7 @@ def _overall(aggregates: Sequence[Aggregate]) -> dict[str, Any]:
             continue
         difference = abs(each.mean - expected)
         worst = max(worst, np.inf if np.isnan(difference) else difference)
-    return _record(
-        "overall_is_mean_of_levels", worst <= 1e-9, f"largest difference: {worst:.2g}"
-    )
+    return _record("overall_is_mean_of_levels", worst <= 1e-9, f"largest difference: {worst:.2g}")
 
 
 def _record(name: str, passed: bool, detail: str) -> dict[str, Any]:

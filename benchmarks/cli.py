@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.report.cli import report
+
 app = typer.Typer()
+app.command()(report)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -31,7 +34,9 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Split of the data set.")] = "test",
     metrics: Annotated[
         str | None,
-        typer.Option(metavar="A,B", help="Metrics, see hive-bench metrics; else those of the task."),
+        typer.Option(
+            metavar="A,B", help="Metrics, see hive-bench metrics; else those of the task."
+        ),
     ] = None,
     limit: Annotated[
         int | None,
@@ -107,6 +112,7 @@ def tasks(as_json: Json = False) -> None:
     """List the tasks and the metrics that each reports."""
     from benchmarks import tasks as registry
     from hive.console import print_json, print_table
+    from hive.metrics import available
 
     found = [registry.get(name) for name in registry.names()]
     if as_json:
@@ -116,7 +122,7 @@ def tasks(as_json: Json = False) -> None:
                     "name": each.name,
                     "title": each.title,
                     "default_metrics": list(each.default_metrics),
-                    "metrics": list(each.metrics),
+                    "metrics": [info.name for info in available() if each.accepts(info)],
                 }
                 for each in found
             ]

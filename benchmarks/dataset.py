@@ -176,10 +176,9 @@ def _metadata(shard: Path) -> Iterable[dict[str, Any]]:
     try:
         with tarfile.open(shard) as archive:
             for member in archive:
-                if not member.isfile() or not member.name.endswith(".json"):
+                handle = archive.extractfile(member) if member.name.endswith(".json") else None
+                if handle is None:
                     continue
-                handle = archive.extractfile(member)
-                assert handle is not None
                 meta = json.load(handle)
                 if not isinstance(meta, dict):
                     raise ValueError(f"{member.name} is not a JSON object")

@@ -31,7 +31,7 @@ from pydantic import (
 from hive.errors import HiveError
 from hive.files import atomic_open, write_text
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION: Literal["1.0"] = "1.0"
 SCHEMA_PATH = Path(__file__).with_name("results.schema.json")
 RESULTS_NAME = "results.json"
 SCORES_NAME = "scores.parquet"
@@ -267,7 +267,8 @@ def read_results(path: Path) -> Results:
         return Results.model_validate_json(file.read_bytes(), strict=False)
     except OSError as error:
         raise HiveError(
-            f"{file}: no results there ({error.strerror})", "name the --out folder of a finished run"
+            f"{file}: no results there ({error.strerror})",
+            "name the --out folder of a finished run",
         ) from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -126,7 +126,15 @@ class _Mixture:
     targets: list[Target]
     estimates: dict[str, Estimate] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
-    scoring: Future[Outcome] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every target has been tried."""
+        return len(self.estimates) + len(self.errors) == len(self.targets)
+
+
+#: A mixture whose targets have all been tried, and its scores to come.
+_Tried = tuple[_Mixture, Future[Outcome]]
 
 
 class _Run:
@@ -173,13 +181,13 @@ class _Run:
     def _work(self, pending: list[Chunk], advance: Callable[[int], None]) -> None:
         scorer = Scorer(self.settings.workers if pending else 0)
         try:
-            previous: tuple[Chunk, list[_Mixture]] | None = None
+            previous: tuple[Chunk, list[_Tried]] | None = None
             with reproducible():
                 for chunk, samples in _ahead(read_chunks(pending)):
-                    mixtures = self._separate_chunk(samples, scorer, advance)
+                    tried = self._separate_chunk(samples, scorer, advance)
                     if previous:
                         self._store(*previous)
-                    previous = (chunk, mixtures)
+                    previous = (chunk, tried)
             if previous:
                 self._store(*previous)
         finally:
@@ -187,7 +195,7 @@ class _Run:
 
     def _separate_chunk(
         self, samples: list[Sample], scorer: Scorer, advance: Callable[[int], None]
-    ) -> list[_Mixture]:
+    ) -> list[_Tried]:
         mixtures = [
             _Mixture(
                 sample,
@@ -197,6 +205,7 @@ class _Run:
             )
             for sample in samples
         ]
+        scores: dict[str, Future[Outcome]] = {}
         pairs = [(mixture, target) for mixture in mixtures for target in mixture.targets]
         limit = batch_limit(self.model, self.settings.batch_size)
         for _, run in itertools.groupby(pairs, key=lambda pair: len(pair[0].sample.mixture)):
@@ -206,9 +215,9 @@ class _Run:
                 self._separate_batch(batch)
                 advance(len(batch))
                 for mixture, _ in batch:
-                    if mixture.scoring is None and _is_complete(mixture):
-                        mixture.scoring = scorer.submit(self._job(mixture))
-        return mixtures
+                    if mixture.complete and mixture.sample.key not in scores:
+                        scores[mixture.sample.key] = scorer.submit(self._job(mixture))
+        return [(mixture, scores[mixture.sample.key]) for mixture in mixtures]
 
     def _separate_batch(self, batch: list[tuple[_Mixture, Target]]) -> None:
         """Separate a batch; if it fails, each item by itself, so that only the culprits fail."""
@@ -263,11 +272,10 @@ class _Run:
             sample_rate=self.dataset.sample_rate,
         )
 
-    def _store(self, chunk: Chunk, mixtures: list[_Mixture]) -> None:
+    def _store(self, chunk: Chunk, tried: list[_Tried]) -> None:
         part = Part()
-        for mixture in mixtures:
-            assert mixture.scoring is not None
-            outcome = collect(mixture.scoring)
+        for mixture, scores in tried:
+            outcome = collect(scores)
             part.residual = max(part.residual, outcome.residual)
             errors = {**mixture.errors, **outcome.scored.errors}
             for number, target in enumerate(mixture.targets):
@@ -282,7 +290,7 @@ class _Run:
                     continue
                 row = self._row(mixture, target, outcome)
                 part.rows.append(row)
-                if self.kept.get(mixture.sample.key) == number % len(mixture.targets):
+                if self._is_kept(mixture, number):
                     part.examples.append(self._example(mixture, target, row))
         self.folder.write(chunk.name, part)
 
@@ -303,6 +311,10 @@ class _Run:
             **outcome.scored.values[target.source_id],
             **{f"{ANCHOR_PREFIX}{name}": value for name, value in anchors.items()},
         }
+
+    def _is_kept(self, mixture: _Mixture, number: int) -> bool:
+        chosen = self.kept.get(mixture.sample.key)
+        return chosen is not None and chosen % len(mixture.targets) == number
 
     def _example(self, mixture: _Mixture, target: Target, row: dict[str, Any]) -> dict[str, Any]:
         sample, folder, rate = mixture.sample, self.folder.path, self.dataset.sample_rate
@@ -392,10 +404,6 @@ def _reference(sample: Sample, target: Target) -> Float:
     if target.has_reference:
         return sample.sources[target.source_id]
     return np.zeros_like(sample.mixture)
-
-
-def _is_complete(mixture: _Mixture) -> bool:
-    return len(mixture.estimates) + len(mixture.errors) == len(mixture.targets)
 
 
 def _tell(error: Exception) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -110,6 +111,7 @@ def _broken() -> HiveError:
 
 
 def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run's process decides what Ctrl-C means
     for variable in _THREADS:
         os.environ[variable] = "1"
     parent: Any = multiprocessing.parent_process()

@@ -63,7 +63,7 @@ def summarise_run(
             "settings_hash": settings_hash,
             "versions": _versions(),
             "machine": _machine(settings["device"]),
-            "metrics": [vars(each) for each in selection.metrics],
+            "metrics": [each.model_dump() for each in selection.metrics],
             "unavailable": [each.model_dump() for each in selection.unavailable],
             "aggregates": [each.model_dump() for each in aggregates],
             "anchors": _anchors(rows, selection),
@@ -104,7 +104,11 @@ def _anchors(rows: pa.Table, selection: Selection) -> list[dict[str, Any]]:
         if not len(values):
             continue
         for each in summarise(
-            values, np.arange(len(values)), kept["num_sources"].to_numpy(), decibel=False, replicates=1
+            values,
+            np.arange(len(values)),
+            kept["num_sources"].to_numpy(),
+            decibel=False,
+            replicates=1,
         ):
             anchors.append(
                 {

@@ -66,9 +66,7 @@ def _table(results: Results, metrics: Sequence[MetricRecord]) -> Table:
     from rich.table import Table
 
     cells = {(each.group, each.metric): each for each in results.aggregates}
-    groups = sorted(
-        {group for group, _ in cells if group != "overall"}, key=int
-    ) + ["overall"]
+    groups = [*sorted({group for group, _ in cells if group != "overall"}, key=int), "overall"]
     table = Table(box=box.HORIZONTALS, pad_edge=False)
     table.add_column("sources")
     for metric in metrics:

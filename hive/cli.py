@@ -412,8 +412,8 @@ def doctor(as_json: JsonFlag = False) -> None:
 
 def _register(dataset: Path | str) -> None:
     from hive import console
-    from hive.shards.dataset import register
     from hive.shards.layout import locate
+    from hive.shards.register import register
 
     names = register(locate(dataset))
     console.err.print(

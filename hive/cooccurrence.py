@@ -9,7 +9,7 @@ Ours follows the same five criteria but comes from tables that can be read and d
 
 Two classes may be mixed when
 
-1. they share a scene for which at least one of them is typical (criteria 1, 2, 4),
+1. they share a scene of which one of them is a keynote, or both are typical (criteria 1, 2, 4),
 2. they are not both continuous backgrounds (criterion 3),
 3. their levels are at most one step apart: silent, quiet, normal, loud (criterion 3), and
 4. no conflict is listed between them (criteria 3, 5).
@@ -19,6 +19,7 @@ Criterion 5, "if in doubt, no", is the rule that decided what stands in the tabl
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -48,6 +49,7 @@ class Occurrence:
         layer: `background` for a continuous broadband sound that fills the scene, or `foreground`.
         level: `silent`, `quiet` (heard only when nothing loud is near), `normal` or `loud`.
         groups: Names that `conflicts.tsv` uses, the label's own name among them.
+        keynote: Scenes in which it is nearly always heard (the term is R. Murray Schafer's).
         typical: Scenes that most people would expect it in.
         occasional: Scenes in which it is commonly but not always heard.
     """
@@ -56,6 +58,7 @@ class Occurrence:
     layer: str
     level: str
     groups: frozenset[str]
+    keynote: frozenset[str]
     typical: frozenset[str]
     occasional: frozenset[str]
 
@@ -123,7 +126,7 @@ def explain(a: Label | str, b: Label | str) -> str:
         HiveError: A text names no class.
     """
     table = scene_table()
-    first, second = (table.occurrences[index(label)] for label in (a, b))
+    first, second = table.occurrences[index(a)], table.occurrences[index(b)]
     names = f"'{first.label}' and '{second.label}'"
     obstacle = _obstacle(first, second, table)
     if obstacle:
@@ -162,6 +165,7 @@ def scene_table() -> SceneTable:
             layer=rows[label.name]["layer"],
             level=rows[label.name]["level"],
             groups=frozenset([label.name, *rows[label.name]["groups"].split()]),
+            keynote=frozenset(rows[label.name]["keynote"].split()),
             typical=frozenset(rows[label.name]["typical"].split()),
             occasional=frozenset(rows[label.name]["occasional"].split()),
         )
@@ -238,12 +242,12 @@ def format_matrix(m: Matrix) -> str:
 def _read_rows(path: Path) -> list[tuple[Label, str]]:
     try:
         table = read_table(path.absolute())
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise HiveError(f"{path}: cannot be read as a matrix ({error})") from error
     if not table or any(set(row) != set(_COLUMNS) for row in table):
         raise HiveError(
             f"{path}: not a table with the columns 'label' and 'compatible'",
-            "separate them by a tab; the README of the package shows the format",
+            "separate them by a tab, as `hive.cooccurrence.format_matrix` does",
         )
     rows = []
     for number, row in enumerate(table, start=1):
@@ -255,8 +259,9 @@ def _read_rows(path: Path) -> list[tuple[Label, str]]:
 
 
 def _shared_scenes(a: Occurrence, b: Occurrence) -> list[str]:
-    typical_for_one = (a.typical | b.typical) & (a.typical | a.occasional)
-    return sorted(typical_for_one & (b.typical | b.occasional))
+    in_a = a.keynote | a.typical | a.occasional
+    in_b = b.keynote | b.typical | b.occasional
+    return sorted((a.keynote & in_b) | (b.keynote & in_a) | (a.typical & b.typical))
 
 
 def _obstacle(a: Occurrence, b: Occurrence, table: SceneTable) -> str | None:

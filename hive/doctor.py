@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes.util
 import os
 import platform
 import shutil
@@ -13,8 +12,6 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 _DISTRIBUTION = "hive-bench"
-#: Major versions of libavcodec that torchcodec 0.11 can load: FFmpeg 4 to 8.
-_AVCODEC = range(58, 63)
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ def examine() -> list[Finding]:
     return [
         *_python(),
         *_packages(),
-        _ffmpeg(),
+        _audio_columns(),
         *_accelerators(),
         _disk(),
         *_models(),
@@ -85,18 +82,19 @@ def _packages() -> Iterator[Finding]:
         )
 
 
-def _ffmpeg() -> Finding:
-    name = ctypes.util.find_library("avcodec")
-    major = int(name.rpartition(".so.")[2] or 0) if name and ".so." in name else 0
-    if major in _AVCODEC:
-        return Finding("FFmpeg libraries", str(name), True)
+def _audio_columns() -> Finding:
+    from hive.shards.dataset import can_decode
+
+    good = can_decode()
     return Finding(
-        "FFmpeg libraries",
-        str(name or "none"),
+        "decoding in `datasets`",
+        "torchcodec with FFmpeg" if good else "torchcodec finds no FFmpeg libraries",
+        good,
         False,
-        False,
-        "only the Audio columns of `datasets` need them: install FFmpeg 4 to 8 "
-        "(apt-get install ffmpeg); reading the bytes with soundfile needs none",
+        ""
+        if good
+        else "apt-get install ffmpeg (4 to 8), then register again; without it the audio columns "
+        "give encoded bytes, which soundfile reads",
     )
 
 
@@ -130,7 +128,7 @@ def _models() -> Iterator[Finding]:
 def _data() -> Iterator[Finding]:
     import datasets
 
-    from hive.shards.dataset import registered
+    from hive.shards.register import registered
 
     yield Finding("Hugging Face cache", str(datasets.config.HF_DATASETS_CACHE), None)
     names = registered()

@@ -1,4 +1,4 @@
-"""The 283 sound classes of Hive, their places in the ontology, and the AudioSet labels they took in.
+"""The 283 sound classes of Hive, their places in the ontology, and what was merged into them.
 
 The classes are those AudioSet nodes (Gemmeke et al., 2017, CC BY-SA 4.0) that the Hive paper keeps
 (appendix A): synonyms are merged, fine distinctions are aggregated into broader classes, labels
@@ -85,7 +85,7 @@ def slugify(text: str) -> str:
 @cache
 def all_labels() -> tuple[Label, ...]:
     """Return the 283 classes in the order of the ontology; the position is the row of M."""
-    names = {row["mid"]: row["name"] for row in read_table("nodes.tsv")}
+    names = _node_names()
     merged: dict[str, list[str]] = {}
     for node in _audioset().values():
         if node.hive_mid and node.hive_mid != node.mid:
@@ -149,7 +149,7 @@ def resolve(name: str | None = None, audioset_id: str | None = None) -> Resoluti
             by_name.label, by_name.status, f"{problem}, so the name decided: {by_name.reason}"
         )
     found = _resolve_node(node)
-    if name and _by_text().get(slugify(name)) != node:
+    if name and not _agrees(name, node):
         note = f"'{audioset_id}' is '{node.name}', not '{name}', and the identifier decides"
         return Resolution(found.label, found.status, f"{note}: {found.reason}")
     return found
@@ -188,13 +188,12 @@ def ancestors(name_or_mid: str) -> tuple[str, ...]:
     """
     parents = _parents()
     start = _internal_mid(name_or_mid) or find(name_or_mid).mid
-    names = {row["mid"]: row["name"] for row in read_table("nodes.tsv")}
     found: dict[str, None] = {}
     level = parents[start]
     while level:
         found.update(dict.fromkeys(level))
         level = tuple(parent for mid in level for parent in parents[mid])
-    return tuple(names[mid] for mid in found)
+    return tuple(_node_names()[mid] for mid in found)
 
 
 def descendants(name_or_mid: str) -> tuple[Label, ...]:
@@ -209,18 +208,22 @@ def descendants(name_or_mid: str) -> tuple[Label, ...]:
     return tuple(label for label in all_labels() if mid in _above(label.mid))
 
 
+def _agrees(name: str, node: _Node) -> bool:
+    if _by_text().get(slugify(name)) == node:
+        return True
+    label = _resolve_name(name).label
+    return label is not None and label.mid == node.hive_mid
+
+
 def _as_label(label: Label | str) -> Label:
     return label if isinstance(label, Label) else find(label)
 
 
 def _resolve_name(name: str) -> Resolution:
     key = slugify(name)
-    node = _by_text().get(key)
+    node = _by_text().get(key) or _by_part().get(key)
     if node is not None:
         return _resolve_node(node)
-    label = _by_part().get(key)
-    if label is not None:
-        return Resolution(label, "kept", f"'{name}' is a part of the name of '{label.name}'")
     near = _near(name)
     hint = ("; did you mean " + " or ".join(f"'{text}'" for text in near) + "?") if near else ""
     return Resolution(None, "unknown", f"'{name}' is no label of AudioSet or Hive{hint}")
@@ -280,6 +283,11 @@ def _audioset() -> dict[str, _Node]:
 
 
 @cache
+def _node_names() -> dict[str, str]:
+    return {row["mid"]: row["name"] for row in read_table("nodes.tsv")}
+
+
+@cache
 def _positions() -> dict[str, int]:
     return {label.mid: position for position, label in enumerate(all_labels())}
 
@@ -290,14 +298,18 @@ def _by_text() -> dict[str, _Node]:
 
 
 @cache
-def _by_part() -> dict[str, Label]:
-    """Map each part of a class's names onto the class, where no other name has that part."""
-    owners: dict[str, set[int]] = {}
-    for position, label in enumerate(all_labels()):
-        for name in (label.name, *label.merged):
-            for part in _parts(name):
-                owners.setdefault(part, set()).add(position)
-    return {part: all_labels()[found.pop()] for part, found in owners.items() if len(found) == 1}
+def _by_part() -> dict[str, _Node]:
+    """Map a part of a name onto its node, where all nodes with that part go to the same class."""
+    owners: dict[str, list[_Node]] = {}
+    for node in _audioset().values():
+        if node.hive_mid:
+            for part in _parts(node.name):
+                owners.setdefault(part, []).append(node)
+    return {
+        part: next((node for node in nodes if node.status == "kept"), nodes[0])
+        for part, nodes in owners.items()
+        if len({node.hive_mid for node in nodes}) == 1
+    }
 
 
 def _parts(name: str) -> Iterator[str]:
@@ -319,7 +331,7 @@ def _above(mid: str) -> frozenset[str]:
 
 
 def _internal_mid(text: str) -> str | None:
-    for row in read_table("nodes.tsv"):
-        if text == row["mid"] or slugify(text) == slugify(row["name"]):
-            return row["mid"]
+    for mid, name in _node_names().items():
+        if text == mid or slugify(text) == slugify(name):
+            return mid
     return None

@@ -4,8 +4,8 @@ A specification is one of
 
 - a name from the entry-point group `hive_bench.models` ("irm"), or
 - `scheme:argument`, where the scheme comes from the group `hive_bench.model_schemes`: `process:`
-  (a command in another environment), `files:` (estimates on disk), and `python:package.module:Class`
-  for a class of one's own, which is looked up in the current folder, too.
+  (a command in another environment), `files:` (estimates on disk), and
+  `python:package.module:Class` for a class of one's own, also of the current folder.
 
 An entry names a factory, mostly a class. It is called with the options given by the user, with
 `device` if it has such a parameter (otherwise the result's `to(device)` is called, if there is

@@ -47,7 +47,14 @@ def noise(seconds: float, rate: int = 44100, seed: int = 0, level: float = 0.1) 
 
 
 #: Labels of which any two may be mixed, in some scene with all of them.
-LABELS = ("Typing", "Air conditioning", "Male speech, man speaking", "Printer", "Telephone", "Cough")
+LABELS = (
+    "Typing",
+    "Air conditioning",
+    "Male speech, man speaking",
+    "Printer",
+    "Telephone",
+    "Cough",
+)
 
 
 @pytest.fixture

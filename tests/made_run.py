@@ -10,7 +10,7 @@ import soundfile
 
 from benchmarks.results import ROW_SCHEMA, Results, write_results
 from hive.files import sha256_json
-from hive.metrics.statistics import summarise
+from hive.metrics.statistics import Summary, summarise
 
 TITLES = {
     "sdr_bss": "SDR",
@@ -18,6 +18,7 @@ TITLES = {
     "si_sdr": "SI-SDR",
     "si_sdr_i": "SI-SDRi",
     "stoi": "STOI",
+    "re_si_sdr": "Re-SISDR",
 }
 UNITS = {name: "" if name == "stoi" else "dB" for name in TITLES}
 LABELS = [f"Label {index:02d}" for index in range(40)]
@@ -63,8 +64,10 @@ def make_run(
                         "sdr_bss": si_sdr + filtered,
                         "sdr_bss_i": gain + filtered - 0.1,
                         "stoi": 1 / (1 + np.exp(-si_sdr / 8)),
+                        "re_si_sdr": None if source else gain + 3,  # one value a mixture
                     }
                 )
+    rows[2]["stoi"] = np.nan
     rows[3] |= {
         "flags": ["silent_estimate"],
         "si_sdr": -np.inf,
@@ -84,26 +87,25 @@ def make_run(
 
 
 def _results(rows: list[dict], name: str, uses_reference: bool, examples: list[dict]) -> Results:
-    sizes = [row["num_sources"] for row in rows]
-    recordings = [row["recording_id"] for row in rows]
-    aggregates = [
-        {"metric": metric, **vars(summary)}
-        for metric, unit in UNITS.items()
-        for summary in summarise(
-            [row[metric] for row in rows], recordings, sizes, decibel=unit == "dB"
+    def summaries(values: list[float | None], decibel: bool) -> list[Summary]:
+        there = [(value, row) for value, row in zip(values, rows, strict=True) if value is not None]
+        return summarise(
+            [value for value, _ in there],
+            [row["recording_id"] for _, row in there],
+            [row["num_sources"] for _, row in there],
+            decibel=decibel,
         )
+
+    aggregates = [
+        {"metric": metric, **vars(one)}
+        for metric, unit in UNITS.items()
+        for one in summaries([row[metric] for row in rows], unit == "dB")
     ]
     with np.errstate(invalid="ignore"):
         anchors = [
             {"name": "mixture", "metric": metric, "group": one.group, "n": one.n, "mean": one.mean}
             for metric in ("sdr_bss", "si_sdr")
-            for one in summarise(
-                [row[metric] - row[f"{metric}_i"] for row in rows],
-                recordings,
-                sizes,
-                decibel=True,
-                replicates=1,
-            )
+            for one in summaries([row[metric] - row[f"{metric}_i"] for row in rows], True)
         ]
     settings = {
         "seed": 0,

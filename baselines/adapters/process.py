@@ -21,7 +21,7 @@ import threading
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from hive.audio import read
 from hive.errors import HiveError
@@ -69,7 +69,7 @@ class ProcessSeparator:
         self._remove = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._worker: _Worker | None = None
         try:
-            hello = self._start()
+            _, hello = self._start()
         except HiveError:
             self.close()
             raise
@@ -105,9 +105,7 @@ class ProcessSeparator:
     def _ask(self, mixture: Any, query: Query, item: Item) -> Any:
         import soundfile
 
-        if self._worker is None:
-            self._start()
-        assert self._worker is not None
+        worker = self._worker or self._start()[0]
         self._count += 1
         rate = self.sample_rate or item.sample_rate
         source, target = self._folder / "mixture.wav", self._folder / f"estimate-{self._count}.wav"
@@ -122,13 +120,14 @@ class ProcessSeparator:
             "output": str(target),
         }
         try:
-            reply = self._worker.ask(request, self._timeout)
+            reply = worker.ask(request, self._timeout)
             if reply.get("type") != "result" or reply.get("id") != self._count:
                 raise self._nonsense(f"request {self._count} was answered by {reply}")
             if not isinstance(reply.get("ok"), bool):
                 raise self._nonsense(f"field ok of {reply} is not true or false")
         except HiveError:
-            self._stop()  # whatever it says next can no longer be matched with a request
+            # Whatever it says next can no longer be matched with a request.
+            self._stop(grace=0.0)
             raise
         try:
             if not reply["ok"]:
@@ -150,14 +149,13 @@ class ProcessSeparator:
             )
         return samples[:, 0].copy()
 
-    def _start(self) -> dict[str, Any]:
-        self._worker = _Worker(self._command)
+    def _start(self) -> tuple[_Worker, dict[str, Any]]:
+        self._worker = worker = _Worker(self._command)
         greeting = {"type": "hello", "protocol": PROTOCOL, "device": self._device}
         try:
-            hello = self._worker.ask(greeting, self._start_timeout)
-            return self._check_hello(hello)
+            return worker, self._check_hello(worker.ask(greeting, self._start_timeout))
         except HiveError:
-            self._stop()
+            self._stop(grace=0.0)
             raise
 
     def _check_hello(self, hello: dict[str, Any]) -> dict[str, Any]:
@@ -183,9 +181,9 @@ class ProcessSeparator:
             )
         return checked
 
-    def _stop(self) -> None:
+    def _stop(self, grace: float = _GRACE_SECONDS) -> None:
         if self._worker is not None:
-            self._worker.stop()
+            self._worker.stop(grace)
             self._worker = None
 
     def _nonsense(self, what: str) -> HiveError:
@@ -225,11 +223,11 @@ class _Worker:
 
     def ask(self, message: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Send a message and wait for the reply."""
-        assert self._process.stdin is not None
+        stdin = cast(IO[bytes], self._process.stdin)
         # A worker that is gone shows at the read, with its exit status.
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(message).encode("utf-8") + b"\n")
-            self._process.stdin.flush()
+            stdin.write(json.dumps(message).encode("utf-8") + b"\n")
+            stdin.flush()
         try:
             line = self._lines.get(timeout=seconds)
         except queue.Empty:
@@ -257,9 +255,10 @@ class _Worker:
             )
         return reply
 
-    def stop(self) -> None:
-        """Close the worker's input, wait a little, then end it and its children."""
-        self._kill()
+    def stop(self, grace: float = _GRACE_SECONDS) -> None:
+        """Close the worker's input, wait `grace` seconds, then end it and its children."""
+        if self._kill.detach() is not None:
+            _end(self._process, grace)
 
     def _messages(self) -> str:
         told = _text(b"".join(self._tail)).strip()
@@ -279,17 +278,16 @@ def _keep(stream: IO[bytes], tail: collections.deque[bytes]) -> None:
             tail.append(line)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], grace: float = _GRACE_SECONDS) -> None:
     with contextlib.suppress(OSError, ValueError):
         if process.stdin is not None:
             process.stdin.close()
-    # Waiting is only worth while for a worker that is idle and will see its input end.
     for number in (None, signal.SIGTERM, signal.SIGKILL):
         if number is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_SECONDS if number is None else 2.0)
+            process.wait(grace if number is None else 2.0)
             break
 
 

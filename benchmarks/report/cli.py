@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer()
 
-
-@app.command(epilog="Example: hive-bench report runs/audiosep runs/mixture --out report.html")
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of finished runs.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of finished runs.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file.")],
     title: Annotated[str, typer.Option(help="Title of the page.")] = "Sound separation report",
 ) -> None:
-    """Write one HTML page about one or several runs: tables, plots, spectrograms and players."""
+    """Write one HTML page about one or several runs: tables, plots, spectrograms and players.
+
+    Example: hive-bench report runs/audiosep runs/mixture --out report.html
+    """
     from benchmarks.report.page import write_report
     from hive.console import err
 

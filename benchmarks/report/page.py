@@ -89,6 +89,7 @@ class Card:
     name: str
     value: str
     interval: str
+    left_out: str
     notes: list[str]
 
 
@@ -113,6 +114,9 @@ def _card(run: Run, main: Any) -> Card:
         name=run.name,
         value=text.number(overall.mean, main.unit) if overall else text.NONE,
         interval=text.interval(overall.ci_low, overall.ci_high, main.unit) if overall else "",
+        left_out=text.left_out(overall.n_pos_inf, overall.n_neg_inf, overall.n_nan)
+        if overall
+        else "",
         notes=notes,
     )
 
@@ -151,7 +155,11 @@ def _facts(runs: Sequence[Run]) -> list[tuple[str, list[tuple[str, list[str]]]]]
     ]
     settings = [
         {
-            **{k: v for k, v in one.settings.model_dump().items() if k != "metrics"},
+            **{
+                name.replace("_", " "): value
+                for name, value in one.settings.model_dump().items()
+                if name != "metrics"
+            },
             "settings hash": one.settings_hash,
         }
         for one in found

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NUM_COLOURS = 6
+FEW = 10  # values below which a density says more than is known
 MARKERS = "osD^vP"
 # Matplotlib wants colours; these stand for the page's variables until the SVG is written.
 INK, MUTED, GRID, PAPER = "#010201", "#010202", "#010203", "#010204"
@@ -88,7 +89,7 @@ def curves(runs: Sequence[Run], metric: MetricRecord, figure_id: str) -> str | N
         return None
     axes.set_xticks(sorted(ticks))
     axes.set_xlim(min(ticks) - 0.3, max(ticks) + 0.3)
-    axes.locator_params(axis="y", nbins=5)
+    axes.locator_params(axis="y", nbins=6)
     axes.set_xlabel("sources in the mixture")
     return _svg(figure, figure_id)
 
@@ -131,12 +132,14 @@ def distribution(runs: Sequence[Run], metric: MetricRecord, figure_id: str) -> s
 
 def _violin(axes: Axes, x: float, width: float, values: NDArray[np.float64], index: int) -> None:
     colour = SERIES[index % NUM_COLOURS]
-    if len(values) > 2 and np.ptp(values) > 0:
+    lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75])
+    if len(values) < FEW:
+        axes.plot(np.full(len(values), x), values, ".", color=colour, alpha=0.5, markersize=7)
+    elif np.ptp(values) > 0:
         parts: dict[str, Any] = axes.violinplot([values], [x], widths=width, showextrema=False)
         for body in parts["bodies"]:
             body.set(facecolor=colour, edgecolor=colour, alpha=0.35, linewidth=1)
-    lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75])
-    axes.vlines(x, lower, upper, color=colour, linewidth=4)
+        axes.vlines(x, lower, upper, color=colour, linewidth=4)
     axes.plot(
         [x],
         [median],

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hive.errors import HiveError
+from hive.metrics import MetricInfo
 
 Float = NDArray[np.float32]
 #: Values of one row by metric name; a metric that is left out does not apply to the row.
@@ -71,13 +72,15 @@ class Task(Protocol):
         name: What `--task` takes.
         title: What it asks, in a line.
         default_metrics: Metrics that are computed when none are asked for.
-        metrics: All metrics that it can compute.
     """
 
     name: str
     title: str
     default_metrics: tuple[str, ...]
-    metrics: tuple[str, ...]
+
+    def accepts(self, metric: MetricInfo) -> bool:
+        """Return whether the task can compute a metric."""
+        ...
 
     def num_targets(self, num_sources: int) -> int:
         """Return the number of queries for a mixture of `num_sources`."""

@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from benchmarks.tasks import Float, Scored, Target, Values
+from benchmarks.tasks import Float, Scored, Target
 from benchmarks.tasks.hive import silent_flags
 from hive.errors import HiveError
+from hive.metrics import MetricInfo
+from hive.metrics.signal import signal_metrics
+from hive.metrics.silence import silent_rate
 from hive.seeding import Stream
 
 ABSENT = "absent"
@@ -25,7 +28,10 @@ class SilenceTask:
     name = "silence"
     title = "one query a mixture for a sound that is not in it: how quiet is the answer?"
     default_metrics = ("silence_sdr", "silence_si_sdr", "silent_rate")
-    metrics = default_metrics
+
+    def accepts(self, metric: MetricInfo) -> bool:
+        """Return whether the metric scores the answer to a query for an absent sound."""
+        return metric.requires == ("estimate", "mixture") or metric.name == "silent_rate"
 
     def num_targets(self, num_sources: int) -> int:
         """Return 1."""
@@ -62,22 +68,20 @@ class SilenceTask:
         sample_rate: int,
     ) -> Scored:
         """Score the answer against the mixture that it should leave whole."""
-        from hive import metrics as library
-
+        single = [name for name in metrics if name != "silent_rate"]
+        needed = dict.fromkeys([*single, *(["silence_sdr"] if "silent_rate" in metrics else [])])
         scored = Scored()
         for name, estimate in estimates.items():
-            values: Values = {}
             try:
-                for metric in metrics:
-                    values[metric] = float(
-                        library.get(metric)(
-                            estimate=estimate, mixture=mixture, sample_rate=sample_rate
-                        )
-                    )
+                found = signal_metrics(estimate=estimate, mixture=mixture, names=list(needed))
             except ValueError as error:
                 scored.errors[name] = str(error)
                 continue
-            scored.values[name] = values
+            values = {metric: float(found[metric]) for metric in single}
+            if "silent_rate" in metrics:
+                # The share of one item is 0 or 1, and the mean of these is the share of all.
+                values["silent_rate"] = silent_rate(found["silence_sdr"])
+            scored.values[name] = {metric: values[metric] for metric in metrics}
             scored.flags[name] = silent_flags(estimate=estimate)
         return scored
 

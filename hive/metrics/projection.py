@@ -57,7 +57,7 @@ def lag_products(
                     spectra[index] = scipy.fft.rfft(cut[index][part])
             if left not in conjugates:
                 conjugates[left] = spectra[left].conj()
-            sums[left, right] += np.einsum("bf,bf->f", conjugates[left], spectra[right])
+            sums[left, right] += (conjugates[left] * spectra[right]).sum(axis=0)
     tails = {left: _tails(cut[left], num_lags).conj() for left, _ in wanted}
     heads = {right: _head_steps(cut[right], num_lags) for _, right in wanted}
     products = {}

@@ -83,15 +83,12 @@ def sdr_plain_i(
     on_bad: OnBad = "raise",
     compat: Compat = None,
 ) -> FloatArray:
-    """Improvement of the plain SDR over the mixture, in dB; arguments as `sdr_plain`.
+    """Improvement of the plain SDR over the mixture, in dB.
 
-    Args:
-        mixture: What the system was given, shape broadcastable to (..., T).
+    Arguments as `sdr_plain`; the mixture's shape must broadcast to (..., T).
     """
     batch = _load(compat, length, on_bad, estimate=estimate, reference=reference, mixture=mixture)
-    return improvement(
-        plain_values(batch, batch.estimates, compat), plain_values(batch, batch.mixtures, compat)
-    )
+    return plain_improvement(batch, compat)
 
 
 def si_sdr(
@@ -143,16 +140,12 @@ def si_sdr_i(
     on_bad: OnBad = "raise",
     compat: Compat = None,
 ) -> FloatArray:
-    """Improvement of SI-SDR over the mixture, in dB; arguments as `si_sdr`.
+    """Improvement of SI-SDR over the mixture, in dB.
 
-    Args:
-        mixture: What the system was given, shape broadcastable to (..., T).
+    Arguments as `si_sdr`; the mixture's shape must broadcast to (..., T).
     """
     batch = _load(compat, length, on_bad, estimate=estimate, reference=reference, mixture=mixture)
-    return improvement(
-        si_values(batch, batch.estimates, zero_mean, compat),
-        si_values(batch, batch.mixtures, zero_mean, compat),
-    )
+    return si_improvement(batch, zero_mean, compat)
 
 
 def plain_values(batch: Batch, tested: Sequence[Signal], compat: Compat = None) -> FloatArray:
@@ -201,6 +194,21 @@ def si_values(
     return batch.map(score)
 
 
+def plain_improvement(batch: Batch, compat: Compat = None) -> FloatArray:
+    """Improvement of the plain SDR for each item of a batch."""
+    return improvement(
+        plain_values(batch, batch.estimates, compat), plain_values(batch, batch.mixtures, compat)
+    )
+
+
+def si_improvement(batch: Batch, zero_mean: bool = False, compat: Compat = None) -> FloatArray:
+    """Improvement of SI-SDR for each item of a batch."""
+    return improvement(
+        si_values(batch, batch.estimates, zero_mean, compat),
+        si_values(batch, batch.mixtures, zero_mean, compat),
+    )
+
+
 def improvement(of_estimate: FloatArray, of_mixture: FloatArray) -> FloatArray:
     """Value of the estimate less that of the mixture; NaN where the latter is not finite."""
     with np.errstate(invalid="ignore"):
@@ -212,9 +220,7 @@ def decibel(signal: float, error: float) -> float:
     return 10 * math.log10(signal / error) if signal > 0 else -math.inf
 
 
-def _load(
-    compat: Compat, length: Length, on_bad: OnBad, **signals: npt.ArrayLike
-) -> Batch:
+def _load(compat: Compat, length: Length, on_bad: OnBad, **signals: npt.ArrayLike) -> Batch:
     if compat not in (None, "torchmetrics", "audiosep"):
         raise ValueError(f'compat is {compat!r}; it must be None, "torchmetrics" or "audiosep"')
     return load(

@@ -105,9 +105,7 @@ def sdr_bss(
         on_bad=on_bad,
         keep_dtype=compat is not None,
     )
-    return bss_values(
-        batch, batch.estimates, Options(filter_length, zero_mean, load_diag, compat)
-    )
+    return bss_values(batch, batch.estimates, Options(filter_length, zero_mean, load_diag, compat))
 
 
 def sdr_bss_i(
@@ -123,10 +121,9 @@ def sdr_bss_i(
     on_bad: OnBad = "raise",
     compat: Compat = None,
 ) -> FloatArray:
-    """Improvement of the BSS-eval SDR over the mixture, in dB; arguments as `sdr_bss`.
+    """Improvement of the BSS-eval SDR over the mixture, in dB.
 
-    Args:
-        mixture: What the system was given, shape broadcastable to (..., T).
+    Arguments as `sdr_bss`; the mixture's shape must broadcast to (..., T).
     """
     batch = load(
         estimate=estimate,
@@ -181,8 +178,10 @@ def _explain(batch: Batch, tested: Sequence[Sequence[Signal]], options: Options)
                     f"signals have {len(r.samples)} samples; sdr_bss needs at least its filter "
                     f"length, {options.filter_length}"
                 )
+            if index in batch.bad:
+                continue
             e, r = _prepared(e, options), _prepared(r, options)
-            if index in batch.bad or r.silent or (id(r), id(e), options) in batch.cache:
+            if r.silent or (id(r), id(e), options) in batch.cache:
                 continue
             # Items with a mixture in common are correlated together: it is transformed once.
             anchor = batch.mixtures[index] if batch.mixtures else batch.references[index]
@@ -191,9 +190,7 @@ def _explain(batch: Batch, tested: Sequence[Sequence[Signal]], options: Options)
         _explain_group(batch, pairs, options)
 
 
-def _explain_group(
-    batch: Batch, pairs: Sequence[tuple[Signal, Signal]], options: Options
-) -> None:
+def _explain_group(batch: Batch, pairs: Sequence[tuple[Signal, Signal]], options: Options) -> None:
     signals = list({id(signal): signal for pair in pairs for signal in pair}.values())
     number = {id(signal): index for index, signal in enumerate(signals)}
     by_reference: dict[int, list[int]] = {}
@@ -201,12 +198,12 @@ def _explain_group(
         by_reference.setdefault(number[id(r)], []).append(number[id(e)])
     wanted = [(r, other) for r, tested in by_reference.items() for other in (r, *tested)]
     products = lag_products([s.samples for s in signals], wanted, options.filter_length)
-    for r, tested in by_reference.items():
-        a = products[r, r]
-        a[0] += (options.load_diag or 0.0) * signals[r].energy
-        energies = explained_energy(a, [products[r, e] for e in tested])
-        for e, energy in zip(tested, energies, strict=True):
-            batch.cache[id(signals[r]), id(signals[e]), options] = energy
+    for left, rights in by_reference.items():
+        a = products[left, left]
+        a[0] += (options.load_diag or 0.0) * signals[left].energy
+        energies = explained_energy(a, [products[left, right] for right in rights])
+        for right, energy in zip(rights, energies, strict=True):
+            batch.cache[id(signals[left]), id(signals[right]), options] = energy
 
 
 def _prepared(signal: Signal, options: Options) -> Signal:

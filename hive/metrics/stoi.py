@@ -31,6 +31,7 @@ TASLP 24(11), 2016.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias
@@ -84,7 +85,7 @@ def stoi(
         ValueError: `sample_rate` is no positive whole number; or see `hive.metrics.validate.load`.
     """
     batch = load(estimate=estimate, reference=reference, length=length, on_bad=on_bad)
-    return stoi_values(batch, sample_rate, compat=compat)
+    return stoi_values(batch, batch.estimates, sample_rate, compat=compat)
 
 
 def estoi(
@@ -99,13 +100,18 @@ def estoi(
 ) -> FloatArray:
     """Extended STOI; arguments as `stoi`."""
     batch = load(estimate=estimate, reference=reference, length=length, on_bad=on_bad)
-    return stoi_values(batch, sample_rate, extended=True, compat=compat)
+    return stoi_values(batch, batch.estimates, sample_rate, extended=True, compat=compat)
 
 
 def stoi_values(
-    batch: Batch, sample_rate: int | None, *, extended: bool = False, compat: Compat = None
+    batch: Batch,
+    tested: Sequence[Signal],
+    sample_rate: int | None,
+    *,
+    extended: bool = False,
+    compat: Compat = None,
 ) -> FloatArray:
-    """STOI of each item of a batch."""
+    """STOI of one tested signal for each item of a batch."""
     if not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
         raise ValueError(f"sample_rate is {sample_rate!r}; STOI needs it as a whole number of Hz")
     if compat not in (None, "pystoi"):
@@ -113,7 +119,7 @@ def stoi_values(
     rate = int(sample_rate)
 
     def score(index: int) -> float:
-        e, r = batch.estimates[index], batch.references[index]
+        e, r = tested[index], batch.references[index]
         if r.silent and compat is None:
             return math.nan
         clean = r.once(("stoi", rate), lambda: _clean(_at_rate(r, rate)))

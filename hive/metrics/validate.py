@@ -65,9 +65,7 @@ class Signal:
 
     def inner(self, other: Signal) -> float:
         """Return the inner product with a signal of the same length."""
-        return self.once(
-            ("inner", id(other)), lambda: float(np.dot(self.samples, other.samples))
-        )
+        return self.once(("inner", id(other)), lambda: float(np.dot(self.samples, other.samples)))
 
 
 @dataclass
@@ -137,7 +135,7 @@ def load(
         raise ValueError(f'on_bad is {on_bad!r}; it must be "raise" or "nan"')
     given = {"reference": reference, "mixture": mixture, "estimate": estimate}
     arrays = {
-        name: _as_floats(value, name, keep_dtype) for name, value in given.items() if name in needs
+        name: as_floats(value, name, keep_dtype) for name, value in given.items() if name in needs
     }
     anchor = "reference" if "reference" in arrays else "mixture"
     num_samples = arrays[anchor].shape[-1]
@@ -179,7 +177,8 @@ def match_length(array: npt.NDArray[Any], num_samples: int) -> npt.NDArray[Any]:
     return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, missing)])
 
 
-def _as_floats(value: npt.ArrayLike | None, name: str, keep_dtype: bool) -> npt.NDArray[Any]:
+def as_floats(value: npt.ArrayLike | None, name: str, keep_dtype: bool = False) -> npt.NDArray[Any]:
+    """Return a signal as an array of float64 (or, with `keep_dtype`, of float32 if it is)."""
     if value is None:
         raise ValueError(f"{name}= is missing")
     if hasattr(value, "detach"):  # a torch tensor, without importing torch

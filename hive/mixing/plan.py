@@ -218,8 +218,8 @@ class Planner:
         names = [self._name(label) for label in self._labels]
         shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
         return (
-            f"split {self.settings.split!r}: no {size} of its {len(names)} classes ({shown}) have "
-            "recordings that may be mixed with each other"
+            f"split {self.settings.split!r}: among its {len(names)} classes ({shown}) there are "
+            f"no {size} that may all be mixed with each other"
         )
 
 

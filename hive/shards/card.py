@@ -11,7 +11,8 @@ from hive._version import __version__
 from hive.shards.features import card_features
 from hive.tables import SPLITS
 
-_ALL = "all"
+ALL = "all"
+TEST_ONLY = "_test"
 
 
 def configurations(sizes: list[int], splits: list[str]) -> dict[str, tuple[list[int], list[str]]]:
@@ -21,9 +22,9 @@ def configurations(sizes: list[int], splits: list[str]) -> dict[str, tuple[list[
     without the training data.
     """
     chosen = {f"{size}mix": ([size], splits) for size in sizes}
-    chosen[_ALL] = (sizes, splits)
+    chosen[ALL] = (sizes, splits)
     if "test" in splits:
-        chosen.update({f"{name}_test": (chosen[name][0], ["test"]) for name in list(chosen)})
+        chosen.update({f"{name}{TEST_ONLY}": (chosen[name][0], ["test"]) for name in list(chosen)})
     return chosen
 
 
@@ -45,7 +46,7 @@ def dataset_card(sidecars: list[dict[str, Any]], licences: Path) -> str:
     lines = ["---", "pretty_name: Hive mixtures", "task_categories:", "- audio-to-audio", "tags:"]
     lines += ["- sound-separation", "- webdataset", *_licence_field(clips), "configs:"]
     for name, (some, chosen) in configurations(sizes, splits).items():
-        lines += [f"- config_name: {name}", *(["  default: true"] * (name == _ALL))]
+        lines += [f"- config_name: {name}", *(["  default: true"] * (name == ALL))]
         lines.append("  data_files:")
         for split in chosen:
             paths = [f"data/{n}mix/{split}-*.tar" for n in some if (n, split) in have]
@@ -54,7 +55,7 @@ def dataset_card(sidecars: list[dict[str, Any]], licences: Path) -> str:
     lines.append("dataset_info:")
     for name, (some, _) in configurations(sizes, splits).items():
         lines += [f"- config_name: {name}", "  features:"]
-        lines += _yaml_list(card_features(audio_format, max(some)), 2)
+        lines += yaml_list(card_features(audio_format, max(some)), 2)
     return "\n".join([*lines, "---", "", *_body(sidecars, clips, sizes, splits), ""])
 
 
@@ -65,7 +66,8 @@ def _licence_field(clips: list[dict[str, str]]) -> list[str]:
     return ["license: other", "license_name: per-clip", "license_link: LICENSES.csv"]
 
 
-def _yaml_list(items: list[dict[str, Any]], indent: int) -> list[str]:
+def yaml_list(items: list[dict[str, Any]], indent: int) -> list[str]:
+    """Return features as the lines of a YAML list."""
     lines = []
     space = " " * indent
     for item in items:
@@ -74,7 +76,7 @@ def _yaml_list(items: list[dict[str, Any]], indent: int) -> list[str]:
             lines.append(f"{space}  dtype: {item['dtype']}")
         kind = next((kind for kind in ("struct", "list") if kind in item), None)
         if kind:
-            lines += [f"{space}  {kind}:", *_yaml_list(item[kind], indent + 2)]
+            lines += [f"{space}  {kind}:", *yaml_list(item[kind], indent + 2)]
     return lines
 
 

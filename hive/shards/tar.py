@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import tarfile
 from collections.abc import Iterator
@@ -84,6 +85,7 @@ def iterate_members(path: Path) -> Iterator[tuple[str, bytes]]:
         HiveError: If the file is missing or damaged.
     """
     try:
+        _check_end(path)
         with tarfile.open(path, "r|") as archive:
             for info in archive:
                 handle = archive.extractfile(info)
@@ -95,3 +97,11 @@ def iterate_members(path: Path) -> Iterator[tuple[str, bytes]]:
         raise HiveError(
             f"{path}: damaged shard ({error})", "render or download it again"
         ) from error
+
+
+def _check_end(path: Path) -> None:
+    # tarfile takes a file that was cut between two members for a whole one.
+    with path.open("rb") as handle:
+        handle.seek(-min(2 * _BLOCK, path.stat().st_size), os.SEEK_END)
+        if handle.read() != bytes(2 * _BLOCK):
+            raise tarfile.ReadError("it was cut off: its end mark is missing")

@@ -126,7 +126,7 @@ def write_shard(task: ShardTask) -> None:
                     {"mix_id": row["mix_id"], "reason": error.problem, "remedy": error.remedy}
                 )
             else:
-                _add(tar, rendered, task.settings)
+                add_mixture(tar, rendered, task.settings)
                 rows.append(rendered.row)
             tick()
     write_table(task.shard.rows(task.dataset), rows, MIXTURE_SCHEMA)
@@ -163,7 +163,8 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     return value
 
 
-def _add(tar: TarWriter, rendered: Rendered, settings: RenderSettings) -> None:
+def add_mixture(tar: TarWriter, rendered: Rendered, settings: RenderSettings) -> None:
+    """Add a mixture's members to a shard: its row as JSON, the mixture and the sources."""
     row, suffix = rendered.row, settings.audio_format
     text = json.dumps(row, sort_keys=True, separators=(",", ":"), allow_nan=False)
     tar.add(f"{row['mix_id']}.json", text.encode("utf-8"))

@@ -102,7 +102,10 @@ def test_a_worker_that_hangs_is_stopped() -> None:
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (_command("no-hello"), "exit status 1; the end of its messages:\ncannot find the checkpoint"),
+        (
+            _command("no-hello"),
+            "exit status 1; the end of its messages:\ncannot find the checkpoint",
+        ),
         (_command("slow-hello"), "no reply within 1 s"),
         (_command("bad-rate"), "field sample_rate of its hello is 'fast'"),
         (_command("old"), "protocol 0"),
@@ -130,3 +133,15 @@ def test_the_text_of_a_command_is_never_run_by_a_shell(tmp_path: Path) -> None:
     with pytest.raises(HiveError):
         ProcessSeparator(f"true; touch {tmp_path / 'made'}", start_timeout=5)
     assert not (tmp_path / "made").exists()
+
+
+def test_the_worker_in_the_documentation_works(tmp_path: Path) -> None:
+    document = Path(__file__).parents[2] / "docs" / "process-protocol.md"
+    (tmp_path / "worker.py").write_text(document.read_text().split("```python")[1].split("```")[0])
+    command = shlex.join([sys.executable, str(tmp_path / "worker.py")])
+    model = ProcessSeparator(command, timeout=20)
+    try:
+        assert (model.name, model.sample_rate, model.takes_negatives) == ("half", 32000, False)
+        assert _ask(model, "Dog").abs().max() == pytest.approx(0.25)
+    finally:
+        model.close()

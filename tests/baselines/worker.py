@@ -9,11 +9,22 @@ import time
 import soundfile
 
 MODE = sys.argv[1] if len(sys.argv) > 1 else "halve"
-HELLO = {"type": "hello", "protocol": 1, "name": "halver", "sample_rate": 16000, "generative": False}
+HELLO = {
+    "type": "hello",
+    "protocol": 1,
+    "name": "halver",
+    "sample_rate": 16000,
+    "generative": False,
+}
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def reply(message: dict) -> None:
-    print(json.dumps(message), flush=True)
+    say(json.dumps(message))
 
 
 for line in sys.stdin:
@@ -34,7 +45,7 @@ for line in sys.stdin:
     query = request["query"]
     answer = {"type": "result", "id": request["id"], "ok": True}
     if query == "crash":
-        print("the card is on fire", file=sys.stderr, flush=True)
+        sys.stderr.write("the card is on fire\n")
         sys.exit(3)
     if query == "hang":
         time.sleep(60)
@@ -42,7 +53,7 @@ for line in sys.stdin:
         reply({**answer, "ok": False, "error": "unknown sound"})
         continue
     if query == "chatter":
-        print("Loading weights...", flush=True)
+        say("Loading weights...")
         continue
     if query == "wrong-id":
         reply({**answer, "id": -1})

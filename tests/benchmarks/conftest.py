@@ -28,7 +28,9 @@ def write_dataset(
         path.parent.mkdir(parents=True)
         with tarfile.open(path, "w") as archive:
             for number in range(count):
-                _add_mixture(archive, generator, f"test-{size}mix-{number:06d}", size, seconds, rate)
+                _add_mixture(
+                    archive, generator, f"test-{size}mix-{number:06d}", size, seconds, rate
+                )
     return root
 
 

@@ -15,7 +15,7 @@ def test_a_failure_does_not_stop_the_others(workers: int) -> None:
     outcome = run_tasks(int, ["5", "clip 3", "1"], workers=workers, title="x", total=3)
     assert outcome.results == [("5", 5), ("1", 1)]
     assert [task for task, _ in outcome.failures] == ["clip 3"]
-    with pytest.raises(HiveError, match="1 of 3 numbers failed:\n  .*'clip 3'") as caught:
+    with pytest.raises(HiveError, match=r"1 of 3 numbers failed:\n  .*'clip 3'") as caught:
         outcome.check("numbers")
     assert "what is done is kept" in caught.value.remedy
 

@@ -137,12 +137,14 @@ def test_batches() -> None:
 def test_outputs_that_cannot_be_scored_are_refused(output: torch.Tensor) -> None:
     model = Recorder()
     model.separate = lambda mixtures, queries: output  # type: ignore[method-assign]
-    with pytest.raises(ValueError, match="shape|NaN"):
+    with pytest.raises(ValueError, match=r"shape|NaN"):
         separate(model, [_request(_tone(100))], 44100)
 
 
 def test_item_seeds_differ_by_every_part() -> None:
-    seeds = {item_seed(*parts) for parts in [(0, "m", "q"), (1, "m", "q"), (0, "n", "q"), (0, "m", "r")]}
+    seeds = {
+        item_seed(*parts) for parts in [(0, "m", "q"), (1, "m", "q"), (0, "n", "q"), (0, "m", "r")]
+    }
     assert len(seeds) == 4
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert item_seed(0, "m", "q") == item_seed(0, "m", "q")

@@ -14,30 +14,34 @@ from __future__ import annotations
 
 import difflib
 
-import numpy as np
-
 from hive.errors import HiveError
 from hive.sources.synth import (  # noqa: F401  (importing a family registers its classes)
     alarms,
     animals,
     bells,
+    drums,
+    fire,
     household,
     human,
     mechanisms,
-    music,
-    nature,
+    motors,
+    sirens,
     strings,
+    tools,
     vehicles,
+    water,
+    weather,
+    winds,
 )
-from hive.sources.synth.dsp import Signal, convolve, hump, resonance
-from hive.sources.synth.registry import SOUNDS, Setting
+from hive.sources.synth.dsp import Signal
+from hive.sources.synth.finish import finished, placed
+from hive.sources.synth.registry import SOUNDS
 from hive.sources.synth.specimen import Specimen
 
 __all__ = ["classes", "describe", "synthesise"]
 
 SHORTEST, LONGEST = 0.5, 120.0  # seconds
 LOWEST_RATE, HIGHEST_RATE = 16000, 192000  # Hz
-_GRID = 2.0**23  # samples are multiples of 2^-23: the grid of 24-bit PCM
 
 
 def classes() -> tuple[str, ...]:
@@ -91,7 +95,7 @@ def synthesise(
         )
     specimen = Specimen(label, seed, index, float(duration), int(sample_rate))
     sound = SOUNDS[label]
-    return _finish(_placed(sound.recipe(specimen), specimen, sound.setting), specimen)
+    return finished(placed(sound.recipe(specimen), specimen, sound.setting), specimen)
 
 
 def _check_label(label: str) -> None:
@@ -102,29 +106,3 @@ def _check_label(label: str) -> None:
     raise HiveError(
         f"no synthesiser for label {label!r}", f"{hint}available: {'; '.join(classes())}"
     )
-
-
-def _placed(dry: Signal, specimen: Specimen, setting: Setting) -> Signal:
-    """Return the sound in its place: early and late reverberation, distance, no rumble below 15 Hz."""
-    t60 = specimen.draw_log("place: reverberation", *setting.reverberation_s)
-    wet = 10 ** (specimen.draw("place: wet", *setting.wet_db) / 20)
-    tail = specimen.burst("place: room", t60, attack=0.02 * t60)
-    tail *= wet / np.sqrt(np.sum(tail * tail))
-    cutoff = specimen.draw_log("place: distance", *setting.cutoff_hz)
-    tail[0] += 1.0
-    wall = specimen.filter(
-        tail, lambda f: (1 / (1 + 1j * f / cutoff)) * (1j * f / 15) / (1 + 1j * f / 15)
-    )
-    return convolve(dry, wall)
-
-
-def _finish(x: Signal, specimen: Specimen) -> Signal:
-    """Return the sound faded at the ends, free of DC, at its drawn level, on the 24-bit grid."""
-    edge = specimen.samples(0.005)
-    window = np.ones(len(x))
-    fade = hump(2 * edge)[:edge]
-    window[:edge], window[-edge:] = fade, fade[::-1]
-    x = x * window
-    x -= window * (np.sum(x) / np.sum(window))
-    level = specimen.draw_log("level", 0.3, 0.9) / np.abs(x).max()
-    return np.rint(x * level * _GRID) / _GRID

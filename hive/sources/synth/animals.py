@@ -1,10 +1,14 @@
 """Birds, insects, frogs, dogs, hooves and whales."""
 
+# numpy declares what its functions of arrays return as Any.
+# mypy: disable-error-code="no-any-return"
+
 from __future__ import annotations
 
 import numpy as np
 
-from hive.sources.synth.dsp import Signal, band, formants, hump, lowpass
+from hive.sources.synth.dsp import Signal, hump
+from hive.sources.synth.filters import band, formants, lowpass
 from hive.sources.synth.registry import CLOSE, HALL, OUTDOORS, sound
 from hive.sources.synth.specimen import Specimen
 
@@ -18,9 +22,9 @@ def chirp(s: Specimen, pitch: Signal, harmonics: tuple[float, ...] = (1.0,)) -> 
 
 @sound("Bird", OUTDOORS)
 def bird(s: Specimen) -> Signal:
-    """Song of three syllables, each a glide or a trill of 2.2-7 kHz of 50-180 ms, repeated two to six times.
+    """Song of three kinds of syllable, glides or 40-Hz trills of 2-9 kHz that last 50-180 ms.
 
-    Phrases follow after 0.25-0.8 s.
+    Each is repeated two to six times; every second phrase is followed by a rest of 0.25-0.8 s.
     """
     out, second, count = s.silence(), s.draw("first", 0, 0.3), 0
     base = s.draw_log("pitch", 2600, 4800)
@@ -46,7 +50,10 @@ def bird(s: Specimen) -> Signal:
 
 @sound("Cricket", OUTDOORS)
 def cricket(s: Specimen) -> Signal:
-    """Triplets of 4.0-5.2 kHz pulses (15-20 ms, 25-35 ms apart), 2-3.6 chirps a second; a second cricket far off."""
+    """Triplets of 4.0-5.2 kHz pulses (15-20 ms long, 25-35 ms apart), 2-3.6 chirps a second.
+
+    A second cricket sings far off.
+    """
     out = s.silence()
     for insect, gain in ((0, 1.0), (1, s.draw("far", 0.0, 0.3))):
         pitch = s.draw_log(f"pitch {insect}", 4000, 5200)
@@ -61,9 +68,9 @@ def cricket(s: Specimen) -> Signal:
 
 @sound("Frog", OUTDOORS)
 def frog(s: Specimen) -> Signal:
-    """Ribbit: two notes of 110-170 ms, pulses at 45-80 Hz through formants at 500-900 and 1.4-2 kHz.
+    """Ribbit: two notes of 110-170 ms, the second a quarter higher, from two frogs.
 
-    The second note is higher; one call in 0.7-1.2 s, a second frog answers.
+    Pulses of 45-80 Hz pass formants at 500-900 Hz and 2.4 times that; a call in 0.7-1.2 s.
     """
     out = s.silence()
     for animal, gain in ((0, 1.0), (1, 0.5)):
@@ -80,7 +87,10 @@ def frog(s: Specimen) -> Signal:
 
 @sound("Mosquito", CLOSE)
 def mosquito(s: Specimen) -> Signal:
-    """One pair of wings at 450-700 Hz, ten harmonics, pitch wandering by 6 %, level by 15 dB as it circles."""
+    """One pair of wings at 450-700 Hz with ten harmonics.
+
+    The pitch wanders by 6 %, the level by 8 dB either way as it circles.
+    """
     pitch = s.draw_log("pitch", 450, 700) * (
         1 + 0.06 * s.wander("turn", 1.2) + 0.008 * s.wander("wing", 25)
     )
@@ -90,7 +100,10 @@ def mosquito(s: Specimen) -> Signal:
 
 @sound("Fly, housefly", CLOSE)
 def fly(s: Specimen) -> Signal:
-    """Wings at 170-230 Hz with 30 harmonics; flights of 0.3-1.2 s with jerks of pitch, rests of 0.1-0.6 s."""
+    """Wings at 170-230 Hz with 30 harmonics.
+
+    Flights of 0.3-1.2 s with jerks of pitch, rests of 0.1-0.6 s.
+    """
     jerk = np.sign(s.wander("jerk", 4)) * 0.04
     pitch = s.draw_log("pitch", 170, 230) * (
         1 + 0.08 * s.wander("turn", 3) + s.filter(jerk, lowpass(15))
@@ -104,11 +117,14 @@ def fly(s: Specimen) -> Signal:
 
 @sound("Bee, wasp, etc.", OUTDOORS)
 def bee(s: Specimen) -> Signal:
-    """Swarm of 7 bees at 190-270 Hz, each with 14 harmonics, its own drift and comings and goings."""
+    """Swarm of seven bees at 170-290 Hz, each with 39 harmonics.
+
+    Each drifts by 5 % and comes and goes on its own; all through a band of 150-2500 Hz.
+    """
     base, out = s.draw_log("pitch", 195, 260), s.silence()
     for k in range(7):
         pitch = base * s.draw(f"bee {k}", 0.88, 1.12) * (1 + 0.05 * s.wander(f"turn {k}", 2))
-        out += s.tone(pitch, [n**-0.7 for n in range(1, 15)]) * 10 ** (
+        out += s.tone(pitch, [n**-0.7 for n in range(1, 40)]) * 10 ** (
             0.5 * s.wander(f"near {k}", 0.8)
         )
     return s.filter(out, band(150, 2500)) * (1 + 0.2 * s.noise("rough", lowpass(40)))
@@ -116,7 +132,10 @@ def bee(s: Specimen) -> Signal:
 
 @sound("Canidae, dogs, wolves", OUTDOORS)
 def wolf(s: Specimen) -> Signal:
-    """Howls of 1.6-3 s: 5 harmonics that climb from 250-350 to 450-650 Hz, hold with a waver and sink; two animals."""
+    """Howls of 1.6-2.6 s from two animals.
+
+    Five harmonics climb from 250-350 to 450-650 Hz, hold with a waver of 4-6 Hz and sink.
+    """
     out = s.silence()
     for animal, gain in ((0, 1.0), (1, 0.5)):
         low, high = s.draw(f"low {animal}", 250, 350), s.draw(f"high {animal}", 450, 650)
@@ -141,7 +160,11 @@ def wolf(s: Specimen) -> Signal:
 
 @sound("Dog", OUTDOORS)
 def dog(s: Specimen) -> Signal:
-    """Barks of 0.13-0.22 s, singly and in pairs: voice arching 350-600 Hz, rough, formants at 0.9, 1.8 and 3.2 kHz."""
+    """Barks of 0.13-0.22 s, singly and in pairs, from dogs of several sizes.
+
+    The voice arches from 250-560 Hz to half as much again, rough and breathy; formants lie around
+    0.5, 0.9, 1.8 and 3.2 kHz.
+    """
     size, out = s.draw("size", 0.75, 1.3), s.silence()
     mouth = formants(
         (900 / size, 3, 1), (1800 / size, 3, 0.7), (3200 / size, 3, 0.3), (500 / size, 2, 0.6)
@@ -165,7 +188,10 @@ def dog(s: Specimen) -> Signal:
 
 @sound("Horse", OUTDOORS)
 def horse(s: Specimen) -> Signal:
-    """Hooves on a road: trot pairs at 2.4-3 beats a second or walk in four, hollow knocks of 600-1400 Hz and a thud."""
+    """Hooves on a road: trot in two or walk in four, 1.1-1.5 strides a second.
+
+    Hollow knocks of 650-1300 Hz, a thud of 90-160 Hz, and grit.
+    """
     out = s.silence()
     gait = s.choose("gait", ((0.0, 0.5), (0.0, 0.22, 0.5, 0.72)))
     strides = s.beats("stride", 1 / s.draw("rate", 1.1, 1.5), 0.02)
@@ -189,7 +215,10 @@ def horse(s: Specimen) -> Signal:
 
 @sound("Whale vocalization", HALL)
 def whale(s: Specimen) -> Signal:
-    """Humpback moans of 0.9-2.2 s: glides over 120-1100 Hz with 6 harmonics, some with a growl at 20-35 Hz."""
+    """Humpback moans of 0.9-2.2 s.
+
+    Glides over 120-1100 Hz with 6 harmonics, some with a growl at 20-35 Hz.
+    """
     out, second, k = s.silence(), s.draw("first", 0, 0.3), 0
     while second < s.duration:
         length = s.draw(f"length {k}", 0.9, 2.2)

@@ -1,10 +1,14 @@
 """Struck bells, bars, bowls and gongs: banks of decaying modes at each instrument's own ratios."""
 
+# numpy declares what its functions of arrays return as Any.
+# mypy: disable-error-code="no-any-return"
+
 from __future__ import annotations
 
 import numpy as np
 
-from hive.sources.synth.dsp import Signal, band, highpass
+from hive.sources.synth.dsp import Signal
+from hive.sources.synth.filters import band, highpass
 from hive.sources.synth.registry import CLOSE, HALL, OUTDOORS, ROOM, sound
 from hive.sources.synth.specimen import Specimen
 
@@ -41,7 +45,8 @@ def change_ringing(s: Specimen) -> Signal:
     """
     gap, tenor = s.draw("gap", 0.19, 0.25), s.draw_log("tenor", 250, 380)
     scale = tenor * np.array([1.682, 1.5, 1.335, 1.26, 1.122, 1.0])
-    row, second, times = list(range(6)), s.draw("first", 0.0, 0.2), [[] for _ in range(6)]
+    row, second = list(range(6)), s.draw("first", 0.0, 0.2)
+    times: list[list[float]] = [[] for _ in row]
     for change in range(int(s.duration / (6 * gap)) + 1):
         for bell in row:
             times[bell].append(second)
@@ -60,9 +65,10 @@ def change_ringing(s: Specimen) -> Signal:
 
 @sound("Tubular bells", HALL)
 def tubular_bells(s: Specimen) -> Signal:
-    """Free tubes: partials in the ratio of odd squares 25:49:81:121:169:225 (81, 121, 169 ~ 2:3:4).
+    """Free tubes: partials in the ratio of odd squares, 25:49:81:121:169:225.
 
-    Slow tune of 1-1.6 notes a second, strike notes 260-620 Hz, T60 3-6 s.
+    81, 121 and 169 are near 2:3:4, which gives the strike note. A slow tune of 1-1.6 notes a second
+    on 260-680 Hz, T60 1.5-5 s.
     """
     base = s.draw_log("root", 260, 340)
     out = s.silence()
@@ -79,11 +85,12 @@ def tubular_bells(s: Specimen) -> Signal:
 
 @sound("Gong", HALL)
 def gong(s: Specimen) -> Signal:
-    """Tam-tam: 70 inharmonic modes of 60-3000 Hz; low ones at once, high ones bloom after 0.2-0.6 s.
+    """Tam-tam with 70 inharmonic modes of 60-6000 Hz.
 
-    One stroke in 2.5-4 s, T60 8 s at the bottom to 2 s at the top.
+    Those below 350 Hz sound at once, the rest bloom within 0.2-0.6 s. One stroke in 2.5-4 s; T60 is
+    8 s at the bottom and 1.6 s at the top.
     """
-    modes = 60 * 50 ** s.draws("modes", 70)
+    modes = 60 * 100 ** s.draws("modes", 70)
     gains = s.draws("gains", 70, 0.3, 1.0) * (modes / 200) ** -0.5
     t60 = 8.0 * (modes / 60) ** -0.35
     late = modes > 350
@@ -171,7 +178,10 @@ def chime(s: Specimen) -> Signal:
 
 @sound("Cowbell", ROOM)
 def cowbell(s: Specimen) -> Signal:
-    """Two strong modes 1 : 1.48 at 420-700 Hz with four above, T60 0.15-0.35 s, 2-4 strokes a second."""
+    """Two strong modes, 420-700 Hz and 1.48 times it, with four above.
+
+    T60 is 0.15-0.35 s; 2-4 strokes a second, some left out.
+    """
     base, t60 = s.draw_log("pitch", 420, 700), s.draw("t60", 0.15, 0.35)
     ratios = np.array([1, 1.48, 2.9, 3.9, 5.3, 6.7])
     grain = s.ring(0.6, base * ratios, t60 / ratios**0.4, [1, 0.9, 0.35, 0.3, 0.2, 0.15])

@@ -1,14 +1,17 @@
 """Feet, hands, heart, breath and lips."""
 
+# numpy declares what its functions of arrays return as Any.
+# mypy: disable-error-code="no-any-return"
+
 from __future__ import annotations
 
 import numpy as np
 
-from hive.sources.synth.dsp import Signal, band, formants, hump, lowpass
-from hive.sources.synth.music import tune, vibrato
+from hive.sources.synth.dsp import Signal, hump
+from hive.sources.synth.filters import band, formants, lowpass
+from hive.sources.synth.melody import MAJOR, scale, tune, vibrato
 from hive.sources.synth.registry import CLOSE, HALL, OUTDOORS, ROOM, sound
 from hive.sources.synth.specimen import Specimen
-from hive.sources.synth.strings import MAJOR, scale
 
 
 def _step(s: Specimen, k: int, ground: str, hard: float) -> Signal:
@@ -29,7 +32,10 @@ def _step(s: Specimen, k: int, ground: str, hard: float) -> Signal:
 
 @sound("Walk, footsteps", HALL)
 def walk_footsteps(s: Specimen) -> Signal:
-    """Heel and toe 70-110 ms apart, 1.6-2.2 steps a second, on a hard floor or gravel, left and right unlike."""
+    """Heel and toe 70-110 ms apart, 1.6-2.2 steps a second, on a hard floor or on gravel.
+
+    Left and right foot are not equally loud.
+    """
     ground, roll = s.choose("ground", ("floor", "floor", "gravel")), s.draw("roll", 0.07, 0.11)
     out = s.silence()
     for k, start in enumerate(s.beats("step", 1 / s.draw("rate", 1.6, 2.2), 0.03)):
@@ -41,7 +47,10 @@ def walk_footsteps(s: Specimen) -> Signal:
 
 @sound("Run", OUTDOORS)
 def run(s: Specimen) -> Signal:
-    """Single hard touches at 2.6-3.3 a second, thump of 70-130 Hz and scuff; a breath every fourth step."""
+    """Single hard touches at 2.6-3.3 a second.
+
+    A thump of 70-130 Hz and a scuff around 1.5-3.5 kHz; a breath every fourth step.
+    """
     rate, out = s.draw("rate", 2.6, 3.3), s.silence()
     scuff_band = formants((s.draw("scuff", 1500, 3500), 0.8, 1))
     for k, start in enumerate(s.beats("step", 1 / rate, 0.03)):
@@ -56,7 +65,10 @@ def run(s: Specimen) -> Signal:
 
 @sound("Clapping", ROOM)
 def clapping(s: Specimen) -> Signal:
-    """One to four people clapping 3-4.6 times a second: cupped hands resonate at 0.7-2.2 kHz for 15-30 ms."""
+    """One to four people clap, each 3-4.6 times a second.
+
+    Cupped hands resonate at 0.7-2.2 kHz; T60 is 30-60 ms.
+    """
     out = s.silence()
     for person in range(1 + s.stream("people").integer(4)):
         palm = formants((s.draw_log(f"palm {person}", 700, 2200), 2, 1), (4000, 1, 0.4))
@@ -73,7 +85,10 @@ def clapping(s: Specimen) -> Signal:
 
 @sound("Heart sounds, heartbeat", CLOSE)
 def heartbeat(s: Specimen) -> Signal:
-    """Lub (40-60 Hz, 0.12 s) and, 0.28-0.34 s later, dub (60-90 Hz, 0.09 s), 60-90 beats a minute."""
+    """Lub at 40-60 Hz and, 0.28-0.34 s later, dub at 60-90 Hz.
+
+    60-90 beats a minute; nothing above 250 Hz.
+    """
     beats = s.beats("beat", 60 / s.draw("bpm", 60, 90), 0.02)
     gap, out = s.draw("systole", 0.28, 0.34), s.silence()
     low, high = s.draw("lub", 40, 60), s.draw("dub", 60, 90)
@@ -89,7 +104,11 @@ def heartbeat(s: Specimen) -> Signal:
 
 @sound("Breathing", CLOSE)
 def breathing(s: Specimen) -> Signal:
-    """In (brighter, 0.8-1.2 s, rising) and out (darker, falling), a breath in 2.4-3.4 s, formants at 0.6-2.8 kHz."""
+    """In and out, one breath in 2.4-3.4 s.
+
+    The breath in is brighter and grows, the breath out is darker and falls off; formants at 0.6-5.5
+    kHz.
+    """
     period, out = s.draw("period", 2.4, 3.4), s.silence()
     throat = s.draw("throat", 0.85, 1.15)
     breath_in = formants((1400 * throat, 2, 1), (2900 * throat, 2.5, 0.8), (5500, 1, 0.3))
@@ -111,7 +130,10 @@ def breathing(s: Specimen) -> Signal:
 
 @sound("Whistling", ROOM)
 def whistling(s: Specimen) -> Signal:
-    """Tune on 900-2400 Hz, a sine with slides between notes, vibrato 5-6 Hz, and lip noise around the note."""
+    """Tune on 900-2700 Hz: a sine that slides between notes.
+
+    Vibrato of 5-6 Hz by 0.8 %, and noise of the lips within 250 Hz of the note.
+    """
     notes = scale(s.draw_log("root", 900, 1200), MAJOR, 9)
     pitch, starts = tune(s, notes, s.draw("tempo", 2.2, 3.6), s.draw("slide", 0.015, 0.03))
     wave = s.tone(pitch * vibrato(s, s.draw("vibrato", 5, 6), 0.008), (1, 0.04, 0.01))
@@ -124,7 +146,10 @@ def whistling(s: Specimen) -> Signal:
 
 @sound("Finger snapping", ROOM)
 def finger_snapping(s: Specimen) -> Signal:
-    """Snaps at 1.6-2.6 a second: a faint rub, 20 ms later a click at 1.8-3.2 kHz that dies in 20-35 ms."""
+    """Snaps at 1.6-2.6 a second: a click at 1.8-3.2 kHz with T60 of 20-35 ms.
+
+    A faint rub comes 30 ms before it.
+    """
     pop = s.burst(
         "pop",
         s.draw("t60", 0.02, 0.035),

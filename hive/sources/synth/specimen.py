@@ -15,8 +15,9 @@ from typing import TypeVar
 import numpy as np
 
 from hive.seeding import Stream
-from hive.sources.synth import dsp
-from hive.sources.synth.dsp import Response, Signal
+from hive.sources.synth import dsp, filters
+from hive.sources.synth.dsp import Signal
+from hive.sources.synth.filters import Response
 
 T = TypeVar("T")
 
@@ -76,20 +77,26 @@ class Specimen:
     ) -> Signal:
         """Return times one `period` apart, each moved by up to `jitter` periods either way.
 
-        The first comes at `first` seconds, by default at random within half a period or 0.3 s.
+        The first comes at `first` seconds, by default at random within half a period and 0.3 s.
         """
         stream = self.stream(f"{purpose} beats")
         start = stream.uniform(0.0, min(0.3, 0.5 * period))
         start = start if first is None else first
         count = max(0, math.ceil((self.duration - start) / period))
         moves = stream.uniforms(count, -jitter, jitter) * period
+        moves[:1] = 0.0
         return start + period * np.arange(count) + moves
 
     def poisson(self, purpose: str, rate: float, longest: float = 1.8) -> Signal:
-        """Return the times of a Poisson process of `rate` a second, no gap above `longest` s."""
+        """Return the times of a Poisson process of `rate` a second, no gap above `longest` s.
+
+        The first comes within a quarter of `longest`.
+        """
         count = int(self.duration * rate + 8 * math.sqrt(self.duration * rate) + 20)
         gaps = -np.log1p(-self.draws(f"{purpose} gaps", count)) / rate
-        times: Signal = np.cumsum(np.minimum(gaps, longest))
+        gaps = np.minimum(gaps, longest)
+        gaps[0] = min(gaps[0], 0.25 * longest)
+        times: Signal = np.cumsum(gaps)
         return times[times < self.duration]
 
     def wander(self, purpose: str, rate: float, seconds: float | None = None) -> Signal:
@@ -145,22 +152,20 @@ class Specimen:
         return x / max(rms(x), 1e-12)
 
     def filter(self, x: Signal, *responses: Response) -> Signal:
-        """Return `x` through frequency responses; see `dsp.filtered`."""
-        return dsp.filtered(x, self.sample_rate, *responses)
+        """Return `x` through frequency responses; see `filters.filtered`."""
+        return filters.filtered(x, self.sample_rate, *responses)
 
     def moving(
         self, x: Signal, gain: Callable[[Signal, Signal], Signal], frame: int = 2048
     ) -> Signal:
-        """Return `x` under a moving gain(times, frequencies); see `dsp.moving_filter`."""
-        return dsp.moving_filter(x, self.sample_rate, gain, frame)
+        """Return `x` under a moving gain(times, frequencies); see `filters.moving_filter`."""
+        return filters.moving_filter(x, self.sample_rate, gain, frame)
 
     def tone(
         self, frequency: float | Signal, harmonics: Sequence[float] | Signal = (1.0,)
     ) -> Signal:
         """Return a wave at a fixed (whole duration) or moving frequency; see `dsp.oscillator`."""
-        curve = np.broadcast_to(np.asarray(frequency, dtype=np.float64), self.t.shape)
-        if isinstance(frequency, np.ndarray):
-            curve = frequency
+        curve = frequency if isinstance(frequency, np.ndarray) else np.full(len(self.t), frequency)
         return dsp.oscillator(curve, self.sample_rate, harmonics)
 
     def ring(
@@ -188,9 +193,8 @@ class Specimen:
         dsp.add_at(out, round(second * self.sample_rate), grain, gain)
 
     def strew(self, times: Signal, gains: Signal, grain: Signal) -> Signal:
-        """Return the grain at every time with its gain, by one convolution."""
-        hits = dsp.impulses(self.num_samples, self.sample_rate, times, gains)
-        return dsp.convolve(hits, grain)
+        """Return the grain at every time with its gain; see `filters.strew`."""
+        return filters.strew(self.num_samples, self.sample_rate, times, gains, grain)
 
     def pulses(self, frequency: Signal) -> Signal:
         """Return the times of the cycles of a moving frequency."""

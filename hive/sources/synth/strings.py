@@ -1,32 +1,17 @@
 """Plucked and struck strings: modal strings with stiffness, pluck position and damping."""
 
-from __future__ import annotations
+# numpy declares what its functions of arrays return as Any.
+# mypy: disable-error-code="no-any-return"
 
-from collections.abc import Sequence
+from __future__ import annotations
 
 import numpy as np
 
-from hive.sources.synth.dsp import Signal, band, formants, lowpass
+from hive.sources.synth.dsp import Signal
+from hive.sources.synth.filters import band, formants, lowpass
+from hive.sources.synth.melody import MAJOR, PENTATONIC, scale, walk
 from hive.sources.synth.registry import HALL, ROOM, sound
 from hive.sources.synth.specimen import Specimen
-
-MAJOR = (0, 2, 4, 5, 7, 9, 11)
-PENTATONIC = (0, 2, 4, 7, 9)
-
-
-def scale(root: float, steps: Sequence[int], count: int) -> list[float]:
-    """Return `count` rising notes in Hz of a scale given as semitones in an octave."""
-    return [root * 2 ** (k // len(steps) + steps[k % len(steps)] / 12) for k in range(count)]
-
-
-def walk(s: Specimen, purpose: str, count: int, size: int, leap: int = 2) -> list[int]:
-    """Return `count` places of a random walk over a scale of `size` notes, no step above `leap`."""
-    stream = s.stream(f"{purpose} walk")
-    place, places = stream.integer(size), []
-    for _ in range(count):
-        places.append(place)
-        place = min(max(place + stream.integer(2 * leap + 1) - leap, 0), size - 1)
-    return places
 
 
 def string(
@@ -130,9 +115,9 @@ def harp(s: Specimen) -> Signal:
 
 @sound("Piano", HALL)
 def piano(s: Specimen) -> Signal:
-    """Stiff strings (B 3e-4, three a note, detuned) with hammer thump: a tune over a left hand.
+    """Stiff strings (B 3e-4, two a note, 1 cent apart) with hammer thump.
 
-    2.5-4.5 notes a second of 260-1050 Hz, and a bass note of 65-130 Hz every four; T60 4 s.
+    A tune of 2.5-4.5 notes a second on 262-1250 Hz, and every fourth time a bass note of 65-140 Hz.
     """
     notes = scale(s.draw_log("root", 262, 330), MAJOR, 14)
     starts = s.beats("note", 1 / s.draw("tempo", 2.5, 4.5), 0.03)
@@ -167,9 +152,9 @@ def piano(s: Specimen) -> Signal:
 
 @sound("Sitar", ROOM)
 def sitar(s: Specimen) -> Signal:
-    """Melody string from 135-180 Hz with pitch bends and a jawari bridge, over drone strings.
+    """Melody string from 135-180 Hz with pitch bends and a buzzing bridge, over drone strings.
 
-    The bridge brightens the string as it rings: harmonics 5-25 are swept upward after each pluck.
+    After each pluck the harmonics 5-28 speak one after another, from 4.7 down to 1.2 kHz.
     """
     root = s.draw_log("root", 135, 180)
     notes = scale(root, s.choose("raga", ((0, 1, 4, 5, 7, 8, 11), (0, 2, 4, 6, 7, 9, 11))), 10)

@@ -1,0 +1,158 @@
+"""Signal metrics, our pass against the usual libraries called item by item.
+
+    OMP_NUM_THREADS=1 python -m benchmarks.speed.metrics [--items N] [--json]
+
+Both sides compute SDR, SDRi, SI-SDR, SI-SDRi (torchmetrics) and STOI (pystoi) of every source of
+made mixtures of 10 s at 44.1 kHz, in one thread, in turns within one process. Values are compared
+before anything is timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.speed.timing import interleaved, median_ratio
+from hive.console import print_json, print_table
+from hive.metrics.signal import signal_metrics
+
+SAMPLE_RATE = 44_100
+SECONDS = 10
+NAMES = ("sdr_bss", "sdr_bss_i", "si_sdr", "si_sdr_i", "stoi")
+TOLERANCE = {"stoi": 1e-4}  # all others 1e-3 dB
+Array = npt.NDArray[np.float64]
+Item = tuple[Array, Array, Array]  # estimates (C, T), references (C, T), mixture (T,)
+
+
+def make_items(num_items: int) -> list[Item]:
+    """Make mixtures of 2 to 5 sources (2, 3, 4, 5, 2 ...) with estimates of 0 to 25 dB."""
+    return [_make_item(np.random.default_rng([7, i]), 2 + i % 4) for i in range(num_items)]
+
+
+def _make_item(rng: np.random.Generator, num_sources: int) -> Item:
+    references = np.stack([_source(rng, kind) for kind in range(num_sources)])
+    references *= 0.05 * 10 ** (rng.uniform(-5, 5, (num_sources, 1)) / 20)
+    mixture = references.sum(axis=0)
+    leak = 10 ** (-rng.uniform(0, 25, (num_sources, 1)) / 20)
+    return references + leak * (mixture - references), references, mixture
+
+
+def _source(rng: np.random.Generator, kind: int) -> Array:
+    """Return one of: noise with a slope, a vibrato tone, syllable-like bursts, low-passed noise."""
+    num_samples = SAMPLE_RATE * SECONDS
+    time = np.arange(num_samples) / SAMPLE_RATE
+    spectrum = np.fft.rfft(rng.standard_normal(num_samples))
+    hertz = np.fft.rfftfreq(num_samples, 1 / SAMPLE_RATE) + 20
+    kind %= 4
+    if kind == 1:
+        phase = 2 * np.pi * rng.uniform(150, 600) * time + 3 * np.sin(2 * np.pi * 5 * time)
+        signal = sum(np.sin(k * phase) / k for k in range(1, 13))
+        signal = np.asarray(signal) * (1 + 0.3 * np.sin(2 * np.pi * 2 * time))
+        signal += 1e-3 * rng.standard_normal(num_samples)
+    else:
+        cutoff = 4000 if kind == 3 else 20_000
+        signal = np.fft.irfft(spectrum / np.sqrt(hertz) / (1 + (hertz / cutoff) ** 8), num_samples)
+        if kind == 2:
+            signal *= np.clip(np.sin(2 * np.pi * rng.uniform(2, 5) * time), 0.003, None) ** 2
+    return np.asarray(signal / np.sqrt(np.mean(signal**2)))
+
+
+def ours(items: list[Item]) -> dict[str, Array]:
+    """Score all items, one mixture with all its sources at a time."""
+    scores = [
+        signal_metrics(
+            estimate=estimates,
+            reference=references,
+            mixture=mixture,
+            sample_rate=SAMPLE_RATE,
+            names=NAMES,
+        )
+        for estimates, references, mixture in items
+    ]
+    return {name: np.concatenate([score[name] for score in scores]) for name in NAMES}
+
+
+def libraries() -> Callable[[list[Item]], dict[str, Array]]:
+    """Return the same with torchmetrics and pystoi, one source at a time."""
+    import torch
+    from pystoi import stoi
+    from torchmetrics.functional.audio import (
+        scale_invariant_signal_distortion_ratio,
+        signal_distortion_ratio,
+    )
+
+    torch.set_num_threads(1)
+    measures: tuple[Any, ...] = (signal_distortion_ratio, scale_invariant_signal_distortion_ratio)
+
+    def score(items: list[Item]) -> dict[str, Array]:
+        rows = []
+        for estimates, references, mixture in items:
+            mix = torch.from_numpy(mixture)
+            for estimate, reference in zip(estimates, references, strict=True):
+                e, r = torch.from_numpy(estimate), torch.from_numpy(reference)
+                row: list[float] = []
+                for measure in measures:
+                    value = float(measure(e, r))
+                    row += [value, value - float(measure(mix, r))]
+                rows.append([*row, float(stoi(reference, estimate, SAMPLE_RATE))])
+        return dict(zip(NAMES, np.array(rows).T, strict=True))
+
+    return score
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compare values, then time, then print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--items", type=int, default=4, help="mixtures of 2 to 5 sources")
+    parser.add_argument("--rounds", type=int, default=5, help="timed runs of each side")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    settings = parser.parse_args(arguments)
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        parser.error("set OMP_NUM_THREADS=1: one thread a process is what workers use")
+
+    items, theirs = make_items(settings.items), libraries()
+    mine, other = ours(items), theirs(items)
+    largest = {name: float(np.abs(mine[name] - other[name]).max()) for name in NAMES}
+    agree = all(largest[name] <= TOLERANCE.get(name, 1e-3) for name in NAMES)
+    seconds = interleaved(
+        {"libraries": lambda: theirs(items), "ours": lambda: ours(items)}, settings.rounds
+    )
+    num_sources = sum(len(item[0]) for item in items)
+    result = {
+        "sources": num_sources,
+        "rounds": settings.rounds,
+        "milliseconds_per_source": {
+            name: 1000 * statistics.median(times) / num_sources for name, times in seconds.items()
+        },
+        "ratio": median_ratio(seconds["libraries"], seconds["ours"]),
+        "largest_difference": largest,
+        "agree": agree,
+    }
+    if settings.json:
+        print_json(result)
+    else:
+        per_source = result["milliseconds_per_source"]
+        print_table(
+            ["side", "ms per source", "times as fast"],
+            [
+                ["torchmetrics + pystoi", f"{per_source['libraries']:.1f}", "1.0"],
+                ["hive.metrics", f"{per_source['ours']:.1f}", f"{result['ratio']:.1f}"],
+            ],
+            title=f"{num_sources} sources of {SECONDS} s, {settings.rounds} rounds, one thread",
+        )
+        print_table(
+            ["metric", "largest difference"],
+            [[name, f"{value:.1e}"] for name, value in largest.items()],
+        )
+    return 0 if agree else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

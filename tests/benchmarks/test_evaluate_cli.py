@@ -1,0 +1,163 @@
+"""The commands `evaluate`, `tasks` and `metrics`, and what the table shows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+from typer.testing import CliRunner, Result
+
+from benchmarks.checks import check_run
+from benchmarks.results import json_schema, read_results
+from hive.errors import HiveError
+from hive.main import build
+
+WORKER = Path(__file__).parents[1] / "baselines" / "worker.py"
+
+
+def _invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(
+        build(), list(arguments), catch_exceptions=False, env={"COLUMNS": "120"}
+    )
+
+
+def _evaluate(dataset: Path, out: Path, *arguments: str) -> Result:
+    return _invoke(
+        "evaluate", "--benchmark", str(dataset), "--out", str(out), "--workers", "0", *arguments
+    )
+
+
+def test_the_whole_command(dataset: Path, tmp_path: Path) -> None:
+    """In a process of its own, with scoring processes, as a user calls it."""
+    command = [sys.executable, "-c", "from hive.main import main; main()", "evaluate", "--json"]
+    command += ["--model", "irm", "--benchmark", str(dataset), "--out", "run", "--workers", "2"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True)
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, json_schema())
+    assert document == json.loads((tmp_path / "run" / "results.json").read_text())
+    assert all(check["passed"] for check in document["checks"])
+
+
+def test_an_error_ends_with_its_remedy_and_exit_code_1(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from hive.main import main; main()", "evaluate"]
+    command += ["--model", "irn", "--benchmark", str(tmp_path / "none"), "--out", "run"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Remedy:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_table(dataset: Path, tmp_path: Path) -> None:
+    result = _evaluate(dataset, tmp_path / "run", "--model", "mixture", "--metrics", "si_sdr,stoi")
+    assert result.exit_code == 0
+    for part in ("si_sdr ↑ dB", "stoi ↑", "overall", "unprocessed mixture, si_sdr", "n 6"):
+        assert part in result.output
+    results = read_results(tmp_path / "run")
+    level = next(a for a in results.aggregates if (a.metric, a.group) == ("si_sdr", "2"))
+    assert f"{level.mean:.2f}" in result.output
+    assert f"[{level.ci_low:.2f}, {level.ci_high:.2f}]" in result.output
+
+
+def test_infinite_scores_are_shown_beside_the_mean(dataset: Path, tmp_path: Path) -> None:
+    result = _evaluate(dataset, tmp_path / "run", "--model", "silence", "--metrics", "si_sdr")
+    assert "-inf 6" in result.output
+    assert "clipped -30.00" in result.output
+    assert "12 of 12 estimates are silent" in result.output
+
+
+def test_a_narrow_console_gets_several_tables(dataset: Path, tmp_path: Path) -> None:
+    arguments = ["evaluate", "--benchmark", str(dataset), "--out", str(tmp_path / "run")]
+    arguments += ["--model", "mixture", "--workers", "0", "--metrics", "si_sdr,si_sdr_i,sdr_plain"]
+    result = CliRunner().invoke(build(), arguments, env={"COLUMNS": "40"})
+    assert result.output.count("sources ") == 3
+
+
+def test_exit_code_is_1_only_if_everything_failed(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = _evaluate(dataset, tmp_path / "run", "--model", f"files:{tmp_path / 'empty'}")
+    assert result.exit_code == 1
+    assert "12 of 12 items failed" in result.output
+    assert read_results(tmp_path / "run").counts.failed == 12
+
+
+def test_a_worker_process_as_the_model(dataset: Path, tmp_path: Path) -> None:
+    spec = f"process:{sys.executable} {WORKER}"
+    result = _evaluate(
+        dataset, tmp_path / "run", "--model", spec, "--metrics", "si_sdr_i", "--limit", "2"
+    )
+    assert result.exit_code == 0
+    results = read_results(tmp_path / "run")
+    assert results.model.name == "halver"
+    assert results.model.details == {"device": "cpu"}
+    level = next(a for a in results.aggregates if a.group == "overall")
+    assert abs(level.mean) < 1e-6  # half the mixture has the mixture's SI-SDR
+
+
+def test_options_of_the_model_are_recorded(dataset: Path, tmp_path: Path) -> None:
+    spec = f"process:{sys.executable} {WORKER}"
+    _evaluate(
+        dataset,
+        tmp_path / "run",
+        *("--model", spec, "--metrics", "si_sdr", "--limit", "1", "--option", "timeout=30"),
+    )
+    assert read_results(tmp_path / "run").settings.options == {"timeout": "30"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--model", "mixtur"), "no model 'mixtur'"),
+        (("--model", "mixture", "--task", "hvie"), "no task 'hvie'"),
+        (("--model", "mixture", "--metrics", "sisdr"), "no metric 'sisdr'"),
+        (("--model", "mixture", "--metrics", ","), "no metric is asked for"),
+        (("--model", "mixture", "--split", "dev"), "no shards of split 'dev'"),
+        (("--model", "mixture", "--device", "abacus"), "--device abacus"),
+    ],
+)
+def test_what_is_wrong_is_said(
+    dataset: Path, tmp_path: Path, arguments: tuple[str, ...], problem: str
+) -> None:
+    with pytest.raises(HiveError, match=problem):
+        _evaluate(dataset, tmp_path / "run", *arguments)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "tasks", "metrics", "models", "separate"])
+def test_help_has_an_example(command: str) -> None:
+    assert f"hive-bench {command}" in _invoke(command, "--help").output
+
+
+def test_tasks_and_metrics_as_json() -> None:
+    tasks = {each["name"]: each for each in json.loads(_invoke("tasks", "--json").output)}
+    metrics = {each["name"]: each for each in json.loads(_invoke("metrics", "--json").output)}
+    assert set(tasks) == {"hive", "silence"}
+    assert set(tasks["silence"]["default_metrics"]) <= set(tasks["silence"]["metrics"])
+    assert metrics["si_sdr"]["tasks"] == ["hive"]
+    assert metrics["silence_sdr"]["tasks"] == ["silence"]
+    assert metrics["si_sdr"]["available"] is True
+    assert "sdr_bss" in _invoke("tasks").output
+    assert "estoi" in _invoke("metrics").output
+
+
+def test_checks_find_what_is_wrong() -> None:
+    import pyarrow as pa
+
+    good = pa.table({"si_sdr": [1.0, float("inf"), 10.0], "sdr_bss": [1.0, float("inf"), 12.0]})
+    bad = pa.table({"si_sdr": [1.0, 2.0, 3.0], "sdr_bss": [1.0, 1.9, 3.0]})
+    plain = pa.table({"si_sdr": [0.0, -5.0, 9.54], "sdr_plain": [2.0, -1.0, 10.0]})
+
+    def outcome(table: pa.Table, residual: float = 0.0, expected: int = 3) -> dict[str, bool]:
+        checks = check_run(table, [], residual=residual, expected=expected, failed=0)
+        return {check["name"]: check["passed"] for check in checks}
+
+    assert all(outcome(good).values())
+    assert not outcome(bad)["sdr_bss_at_least_si_sdr"]
+    assert not outcome(good, residual=2**-15)["sources_add_up"]
+    assert not outcome(good, expected=4)["items_accounted_for"]
+    # S = 2 dB allows no less than 10 log10(10^0.2 - 1) = -2.33; 10 dB no less than 9.542.
+    assert not outcome(plain)["si_sdr_bounded_by_sdr_plain"]
+    assert outcome(plain.slice(0, 2), expected=2)["si_sdr_bounded_by_sdr_plain"]

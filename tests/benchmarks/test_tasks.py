@@ -1,0 +1,202 @@
+"""What the tasks ask, and their scores against closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks import tasks
+from benchmarks.tasks.silence import absent_labels
+from hive import labels
+from hive.errors import HiveError
+
+RATE = 16000
+META = {
+    "mix_id": "m-1",
+    "split": "test",
+    "sources": [
+        {"source_id": "s1", "label": "Dog", "recording_id": "r1"},
+        {"source_id": "s2", "label": "Cat", "recording_id": "r2"},
+        {"source_id": "s3", "label": "Dog", "recording_id": "r3"},
+    ],
+}
+
+
+def _noise(*shape: int, seed: int = 0) -> np.ndarray:
+    """Noise on the grid of 16-bit samples, whose sums are exact."""
+    noise = 0.1 * np.random.default_rng(seed).standard_normal(shape)
+    return (np.rint(noise * 2**15) / 2**15).astype(np.float32)
+
+
+def test_unknown_task() -> None:
+    with pytest.raises(HiveError, match="no task 'hvie'") as caught:
+        tasks.get("hvie")
+    assert "did you mean 'hive'" in caught.value.remedy
+
+
+def test_hive_asks_for_every_source() -> None:
+    task = tasks.get("hive")
+    found = task.targets(META, seed=0, negatives=False)
+    assert [(each.source_id, each.query, each.recording_id) for each in found] == [
+        ("s1", "Dog", "r1"),
+        ("s2", "Cat", "r2"),
+        ("s3", "Dog", "r3"),
+    ]
+    assert all(each.negatives == () and each.has_reference for each in found)
+    assert task.num_targets(3) == len(found)
+
+
+def test_negatives_are_the_other_labels_once_each() -> None:
+    found = tasks.get("hive").targets(META, seed=0, negatives=True)
+    assert [each.negatives for each in found] == [("Cat",), ("Dog",), ("Cat",)]
+
+
+def test_hive_scores_of_the_mixture_as_estimate() -> None:
+    """Improvements are exactly zero, and the anchors are the scores."""
+    sources = dict(zip(("s1", "s2"), _noise(2, RATE), strict=True))
+    mixture = sources["s1"] + sources["s2"]
+    names = ["si_sdr", "si_sdr_i", "sdr_bss", "sdr_bss_i", "sdr_plain"]
+    scored = tasks.get("hive").score(mixture, sources, dict.fromkeys(sources, mixture), names, RATE)
+    for name in sources:
+        values, anchors = scored.values[name], scored.anchors[name]
+        assert values["si_sdr_i"] == 0.0
+        assert values["sdr_bss_i"] == 0.0
+        assert anchors == {key: values[key] for key in ("si_sdr", "sdr_plain", "sdr_bss")}
+        assert values["sdr_plain"] == pytest.approx(
+            10 * np.log10((sources[name] ** 2).sum() / ((mixture - sources[name]) ** 2).sum()),
+            abs=1e-4,
+        )
+
+
+def test_anchors_stay_defined_when_the_estimate_is_silent() -> None:
+    sources = dict(zip(("s1", "s2"), _noise(2, RATE), strict=True))
+    mixture = sources["s1"] + sources["s2"]
+    silence = dict.fromkeys(sources, np.zeros(RATE, np.float32))
+    names = ["si_sdr", "si_sdr_i", "sdr_bss", "sdr_bss_i"]
+    scored = tasks.get("hive").score(mixture, sources, silence, names, RATE)
+    assert scored.values["s1"]["si_sdr"] == -np.inf
+    assert abs(scored.anchors["s1"]["sdr_bss"]) < 1
+    assert abs(scored.anchors["s1"]["si_sdr"]) < 1
+    assert scored.flags["s1"] == ["silent_estimate"]
+
+
+def test_remix_scores_stand_on_the_first_source_only() -> None:
+    sources = dict(zip(("s1", "s2"), _noise(2, RATE), strict=True))
+    mixture = sources["s1"] + sources["s2"]
+    scored = tasks.get("hive").score(mixture, sources, sources, ["re_sdr", "re_si_sdr"], RATE)
+    assert scored.values == {"s1": {"re_sdr": np.inf, "re_si_sdr": np.inf}, "s2": {}}
+    half = {"s1": mixture / 2, "s2": np.zeros(RATE, np.float32)}
+    scored = tasks.get("hive").score(mixture, sources, half, ["re_sdr", "re_si_sdr"], RATE)
+    assert scored.values["s1"]["re_sdr"] == pytest.approx(20 * np.log10(2))
+    assert scored.values["s1"]["re_si_sdr"] == np.inf
+
+
+def test_a_missing_track_leaves_the_remix_undefined() -> None:
+    sources = dict(zip(("s1", "s2"), _noise(2, RATE), strict=True))
+    mixture = sources["s1"] + sources["s2"]
+    scored = tasks.get("hive").score(mixture, sources, {"s2": mixture}, ["si_sdr", "re_sdr"], RATE)
+    assert list(scored.values) == ["s2"]
+    assert np.isnan(scored.values["s2"]["re_sdr"])
+
+
+def test_one_bad_estimate_does_not_cost_the_others() -> None:
+    sources = dict(zip(("s1", "s2"), _noise(2, RATE), strict=True))
+    mixture = sources["s1"] + sources["s2"]
+    bad = mixture.copy()
+    bad[3] = np.nan
+    scored = tasks.get("hive").score(mixture, sources, {"s1": bad, "s2": mixture}, ["si_sdr"], RATE)
+    assert list(scored.errors) == ["s1"]
+    assert "estimate" in scored.errors["s1"]
+    assert np.isfinite(scored.values["s2"]["si_sdr"])
+
+
+def test_a_silent_source_is_undefined_and_flagged() -> None:
+    sources = {"s1": _noise(RATE), "s2": np.zeros(RATE, np.float32)}
+    scored = tasks.get("hive").score(sources["s1"], sources, sources, ["si_sdr"], RATE)
+    assert np.isnan(scored.values["s2"]["si_sdr"])
+    assert scored.flags["s2"] == ["silent_estimate", "silent_reference"]
+
+
+def test_absent_classes_are_unrelated_to_what_is_there() -> None:
+    present = ["Dog", "Violin, fiddle"]
+    absent = absent_labels(present)
+    assert len(set(absent)) == len(absent) > 200
+    related = {
+        name for text in present for name in (text, *(s.name for s in labels.siblings(text)))
+    }
+    assert related.isdisjoint(absent)
+    assert {*absent, *related} == {label.name for label in labels.all_labels()}
+
+
+def test_an_internal_node_takes_its_classes_with_it_and_a_foreign_label_nothing() -> None:
+    below = {label.name for label in labels.descendants("Domestic animals, pets")}
+    assert below
+    assert below.isdisjoint(absent_labels(["Domestic animals, pets"]))
+    assert len(absent_labels(["some sound of mine"])) == labels.NUM_LABELS
+
+
+def test_the_absent_label_depends_on_seed_and_mixture_only() -> None:
+    task = tasks.get("silence")
+    metas = [{**META, "mix_id": f"m-{number}"} for number in range(30)]
+    first = [task.targets(meta, seed=0, negatives=False)[0].label for meta in metas]
+    again = [task.targets(meta, seed=0, negatives=True)[0].label for meta in reversed(metas)]
+    other = [task.targets(meta, seed=1, negatives=False)[0].label for meta in metas]
+    assert first == again[::-1]
+    assert first != other
+    assert len(set(first)) > 20
+    (target,) = task.targets(META, seed=0, negatives=True)
+    assert (target.source_id, target.has_reference, target.negatives) == (
+        "absent",
+        False,
+        ("Dog", "Cat"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("gain", "level", "rate"),
+    [(1.0, 0.0, 0.0), (0.1, 20.0, 0.0), (1e-3, 60.0, 1.0), (0, np.inf, 1)],
+)
+def test_silence_scores_of_a_scaled_mixture(gain: float, level: float, rate: float) -> None:
+    mixture = _noise(RATE).astype(np.float64)
+    names = ["silence_sdr", "silent_rate"]
+    scored = tasks.get("silence").score(
+        mixture, {"s1": mixture}, {"absent": gain * mixture}, names, RATE
+    )
+    assert list(scored.values["absent"]) == names
+    assert scored.values["absent"]["silence_sdr"] == pytest.approx(level, abs=1e-6)
+    assert scored.values["absent"]["silent_rate"] == rate
+
+
+def test_which_metrics_a_task_takes() -> None:
+    from benchmarks.catalogue import select_metrics
+
+    hive, silence = tasks.get("hive"), tasks.get("silence")
+    assert select_metrics(hive, None).columns == hive.default_metrics
+    assert select_metrics(silence, None).columns == silence.default_metrics
+    suffixed = select_metrics(hive, ("sdr_bss_L64",)).metrics[0]
+    assert suffixed.title == "SDR_L64"
+    assert "filter_length=64" in suffixed.definition
+    for task, name in [(hive, "silence_sdr"), (silence, "si_sdr"), (hive, "prop_over")]:
+        with pytest.raises(HiveError, match=f"cannot compute metric '{name}'"):
+            select_metrics(task, (name,))
+    with pytest.raises(HiveError, match="no metric"):
+        select_metrics(hive, ("sisdr",))
+
+
+def test_a_metric_that_lacks_a_package_is_listed_and_not_faked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from dataclasses import replace
+
+    from benchmarks import catalogue
+    from hive.metrics import registry
+
+    info, _ = registry.lookup("stoi")
+    lacking = replace(info, needs=("no_such_package_here",))
+    monkeypatch.setitem(registry._METRICS, "stoi", lacking)
+    found = catalogue.select_metrics(tasks.get("hive"), ("si_sdr", "stoi"))
+    assert found.columns == ("si_sdr",)
+    assert found.unavailable[0].metric == "stoi"
+    assert "no_such_package_here" in found.unavailable[0].remedy
+    with pytest.raises(HiveError, match="no metric can be computed"):
+        catalogue.select_metrics(tasks.get("hive"), ("stoi",))
