@@ -97,7 +97,7 @@ class _IdealMask:
 
 
 class IdealRatioMask(_IdealMask):
-    """Ideal ratio mask |S| / (|S| + |N|): an upper bound that is shown the true source."""
+    """Ideal ratio mask |S| / (|S| + |N|), made from the true source."""
 
     def mask(self, source: Tensor, mixture: Tensor) -> Tensor:
         """Return |S| / (|S| + |N|), 0 where both are zero."""
@@ -107,7 +107,7 @@ class IdealRatioMask(_IdealMask):
 
 
 class IdealBinaryMask(_IdealMask):
-    """Ideal binary mask, 1 where |S| > |N|: an upper bound that is shown the true source."""
+    """Ideal binary mask, 1 where |S| > |N|, made from the true source."""
 
     def mask(self, source: Tensor, mixture: Tensor) -> Tensor:
         """Return 1 where the source is stronger than the rest, otherwise 0."""
@@ -115,7 +115,7 @@ class IdealBinaryMask(_IdealMask):
 
 
 class PhaseSensitiveMask(_IdealMask):
-    """Phase-sensitive mask Re(S / Y) in [0, 1]: an upper bound that is shown the true source."""
+    """Phase-sensitive mask Re(S / Y) in [0, 1], made from the true source."""
 
     def mask(self, source: Tensor, mixture: Tensor) -> Tensor:
         """Return Re(S conj(Y)) / |Y|^2 truncated to [0, 1], 0 where the mixture is zero."""

@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 
 from benchmarks.results import Aggregate
 
+#: Up to 40 dB; above, rounding in the projections grows with the ratio (1e-4 at 60 dB).
 TOLERANCE_DB = 1e-6
+_EXACT_TO_DB = 40.0
+_HIGHEST_DB = 130.0
+_NEPER = np.log(10.0) / 10.0
 Floats = NDArray[np.float64]
 
 
@@ -51,20 +55,19 @@ def check_run(
     columns = set(scores.column_names)
     if {"sdr_bss", "si_sdr"} <= columns:
         # One tap is among the 512, so the longer filter can only fit better.
-        excess = _excess(_values(scores, "si_sdr"), _values(scores, "sdr_bss"))
-        checks.append(_inequality("sdr_bss_at_least_si_sdr", excess))
+        checks.append(
+            _inequality(
+                "sdr_bss_at_least_si_sdr", _values(scores, "si_sdr"), _values(scores, "sdr_bss")
+            )
+        )
     if {"sdr_plain", "si_sdr"} <= columns:
         plain = _values(scores, "sdr_plain")
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             # With S = 10^(plain / 10) > 1, the best scaling leaves at least S - 1.
             bound = np.where(plain > 0, plain + 10 * np.log10(-np.expm1(-plain * _NEPER)), -np.inf)
-        excess = _excess(np.where(plain == np.inf, np.inf, bound), _values(scores, "si_sdr"))
-        checks.append(_inequality("si_sdr_bounded_by_sdr_plain", excess))
+        checks.append(_inequality("si_sdr_bounded_by_sdr_plain", bound, _values(scores, "si_sdr")))
     checks.append(_overall(aggregates))
     return checks
-
-
-_NEPER = np.log(10.0) / 10.0
 
 
 def _values(scores: pa.Table, name: str) -> Floats:
@@ -72,19 +75,17 @@ def _values(scores: pa.Table, name: str) -> Floats:
     return values
 
 
-def _excess(lower: Floats, upper: Floats) -> Floats:
-    """Return by how much `lower` exceeds `upper`; 0 where they are equal, also at infinity."""
+def _inequality(name: str, lower: Floats, upper: Floats) -> dict[str, Any]:
+    """Check `lower` <= `upper`, item by item, within rounding; undefined values are left out."""
     with np.errstate(invalid="ignore"):
-        difference = lower - upper
-    difference[np.isnan(difference)] = 0.0  # undefined, or both at the same infinity
-    return difference
-
-
-def _inequality(name: str, excess: Floats) -> dict[str, Any]:
-    broken = int(np.count_nonzero(excess > TOLERANCE_DB))
-    worst = float(excess.max(initial=0.0))
+        excess = np.where(lower == upper, 0.0, lower - upper)  # also at the same infinity
+    level = np.clip(np.nan_to_num(lower), _EXACT_TO_DB, _HIGHEST_DB)
+    broken = excess > TOLERANCE_DB * 10.0 ** ((level - _EXACT_TO_DB) / 10.0)
+    worst = float(excess[broken].max(initial=0.0))
     return _record(
-        name, broken == 0, f"broken by {broken} of {len(excess)} items, at most by {worst:.2g} dB"
+        name,
+        not broken.any(),
+        f"broken by {np.count_nonzero(broken)} of {len(lower)} items, at most by {worst:.2g} dB",
     )
 
 

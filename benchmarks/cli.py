@@ -10,7 +10,6 @@ import typer
 from benchmarks.report.cli import report
 
 app = typer.Typer()
-app.command()(report)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -105,6 +104,9 @@ def evaluate(
         show_results(results)
     if results.counts.failed == results.counts.items:
         raise typer.Exit(1)
+
+
+app.command()(report)
 
 
 @app.command(epilog="Example: hive-bench tasks")

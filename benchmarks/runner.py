@@ -10,7 +10,7 @@ interrupted.
 
 from __future__ import annotations
 
-import itertools
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,8 +22,9 @@ from benchmarks.catalogue import Selection, select_metrics
 from benchmarks.dataset import Chunk, Dataset, Entry, chunks, open_dataset, read_chunks, select
 from benchmarks.examples import choose, write_example
 from benchmarks.parts import ANCHOR_PREFIX, Part, RunFolder
-from benchmarks.results import Results, write_results
+from benchmarks.results import ModelRecord, Results, write_results
 from benchmarks.scoring import Job, Outcome, Scorer, collect
+from benchmarks.separation import Attempt, Separation
 from hive._version import __version__
 from hive.console import progress
 from hive.errors import HiveError
@@ -31,25 +32,16 @@ from hive.files import sha256_json
 from hive.inference import (
     LENGTH_POLICY,
     RESAMPLER,
-    Estimate,
-    Item,
-    Request,
-    batch_limit,
-    item_seed,
     reproducible,
     resolve_device,
-    separate,
 )
 from hive.models import AnySeparator, load
-from hive.separator import Query
 
 if TYPE_CHECKING:
-    from benchmarks.tasks import Float, Target, Task
+    from benchmarks.tasks import Target, Task
     from hive.shards.read import Sample
 
 T = TypeVar("T")
-
-PATIENCE = 32  # items that may fail before the first one succeeds
 
 
 @dataclass(frozen=True)
@@ -118,23 +110,8 @@ def evaluate(settings: Settings) -> Results:
             model.close()
 
 
-@dataclass
-class _Mixture:
-    """A mixture under way: its targets, and the estimates and errors so far."""
-
-    sample: Sample
-    targets: list[Target]
-    estimates: dict[str, Estimate] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every target has been tried."""
-        return len(self.estimates) + len(self.errors) == len(self.targets)
-
-
 #: A mixture whose targets have all been tried, and its scores to come.
-_Tried = tuple[_Mixture, Future[Outcome]]
+_Tried = tuple[Attempt, Future[Outcome]]
 
 
 class _Run:
@@ -153,38 +130,43 @@ class _Run:
         self.selection, self.device, self.model = selection, device, model
         self.entries = select(dataset.entries, settings.limit)
         self.kept = choose(self.entries, settings.examples)
+        self.record = _model_record(settings.model, model)
         self.identity = self._identity()
         self.folder = RunFolder(settings.out, self.identity, selection.columns)
-        self.succeeded = self.failed = 0
-        self.last_error = ""
 
     def execute(self) -> Results:
         """Do what is missing, then put everything together."""
         plan = chunks(self.entries)
         sizes = {entry.mix_id: self._num_items(entry) for entry in self.entries}
-        done = {chunk.name: self.folder.read(chunk.name) for chunk in plan}
-        pending = []
+        pending, trusted = [], False
         for chunk in plan:
-            finished = done[chunk.name]
-            self.succeeded += finished[0].num_rows if finished else 0
+            finished = self.folder.read(chunk.name)
+            trusted = trusted or (finished is not None and finished[0].num_rows > 0)
             if finished is None or finished[1].failures:
                 pending.append(chunk)
-        del done
         with progress() as display:
             total = sum(sizes.values())
             left = sum(sizes[mix_id] for chunk in pending for mix_id in chunk.mix_ids)
             bar = display.add_task(f"{self.settings.model} on {self.dataset.name}", total=total)
             display.advance(bar, total - left)
-            self._work(pending, lambda count: display.advance(bar, count))
+            self._work(pending, trusted, lambda count: display.advance(bar, count))
         return self._finish(plan)
 
-    def _work(self, pending: list[Chunk], advance: Callable[[int], None]) -> None:
+    def _work(self, pending: list[Chunk], trusted: bool, advance: Callable[[int], None]) -> None:
+        separation = Separation(
+            self.model,
+            device=self.device,
+            sample_rate=self.dataset.sample_rate,
+            seed=self.settings.seed,
+            batch_size=self.settings.batch_size,
+            trusted=trusted,
+        )
         scorer = Scorer(self.settings.workers if pending else 0)
         try:
             previous: tuple[Chunk, list[_Tried]] | None = None
             with reproducible():
                 for chunk, samples in _ahead(read_chunks(pending)):
-                    tried = self._separate_chunk(samples, scorer, advance)
+                    tried = self._separate(separation, samples, scorer, advance)
                     if previous:
                         self._store(*previous)
                     previous = (chunk, tried)
@@ -193,115 +175,67 @@ class _Run:
         finally:
             scorer.close()
 
-    def _separate_chunk(
-        self, samples: list[Sample], scorer: Scorer, advance: Callable[[int], None]
+    def _separate(
+        self,
+        separation: Separation,
+        samples: list[Sample],
+        scorer: Scorer,
+        advance: Callable[[int], None],
     ) -> list[_Tried]:
-        mixtures = [
-            _Mixture(
-                sample,
-                self.task.targets(
-                    sample.meta, seed=self.settings.seed, negatives=self.settings.negatives
-                ),
-            )
+        seed, negatives = self.settings.seed, self.settings.negatives
+        attempts = [
+            Attempt(sample, self.task.targets(sample.meta, seed=seed, negatives=negatives))
             for sample in samples
         ]
         scores: dict[str, Future[Outcome]] = {}
-        pairs = [(mixture, target) for mixture in mixtures for target in mixture.targets]
-        limit = batch_limit(self.model, self.settings.batch_size)
-        for _, run in itertools.groupby(pairs, key=lambda pair: len(pair[0].sample.mixture)):
-            equal = list(run)
-            for start in range(0, len(equal), limit):
-                batch = equal[start : start + limit]
-                self._separate_batch(batch)
-                advance(len(batch))
-                for mixture, _ in batch:
-                    if mixture.complete and mixture.sample.key not in scores:
-                        scores[mixture.sample.key] = scorer.submit(self._job(mixture))
-        return [(mixture, scores[mixture.sample.key]) for mixture in mixtures]
+        for batch in separation.run(attempts):
+            advance(len(batch))
+            for attempt in batch:
+                if attempt.complete and attempt.sample.key not in scores:
+                    scores[attempt.sample.key] = scorer.submit(self._job(attempt))
+        return [(attempt, scores[attempt.sample.key]) for attempt in attempts]
 
-    def _separate_batch(self, batch: list[tuple[_Mixture, Target]]) -> None:
-        """Separate a batch; if it fails, each item by itself, so that only the culprits fail."""
-        try:
-            estimates = self._call(batch)
-        except Exception as error:
-            if len(batch) > 1:
-                for pair in batch:
-                    self._separate_batch([pair])
-                return
-            mixture, target = batch[0]
-            self.last_error = _tell(error)
-            mixture.errors[target.source_id] = self.last_error
-            self.failed += 1
-            if not self.succeeded and self.failed >= PATIENCE:
-                raise HiveError(
-                    f"the first {self.failed} items all failed, the last one with: "
-                    f"{self.last_error}",
-                    "mend the model and run the same command again",
-                ) from error
-            return
-        self.succeeded += len(batch)
-        for (mixture, target), estimate in zip(batch, estimates, strict=True):
-            mixture.estimates[target.source_id] = estimate
-
-    def _call(self, batch: list[tuple[_Mixture, Target]]) -> list[Estimate]:
-        rate = self.dataset.sample_rate
-        requests = [
-            Request(
-                mixture=mixture.sample.mixture,
-                query=Query(target.query, target.negatives),
-                item=Item(
-                    mixture.sample.key,
-                    target.source_id,
-                    item_seed(self.settings.seed, mixture.sample.key, target.query),
-                    rate,
-                ),
-                reference=_reference(mixture.sample, target),
-            )
-            for mixture, target in batch
-        ]
-        return separate(self.model, requests, rate, self.device)
-
-    def _job(self, mixture: _Mixture) -> Job:
+    def _job(self, attempt: Attempt) -> Job:
         return Job(
             task=self.task.name,
-            mix_id=mixture.sample.key,
-            mixture=mixture.sample.mixture,
-            sources=mixture.sample.sources,
-            estimates={name: each.samples for name, each in mixture.estimates.items()},
+            mix_id=attempt.sample.key,
+            mixture=attempt.sample.mixture,
+            sources=attempt.sample.sources,
+            estimates={name: each.samples for name, each in attempt.estimates.items()},
             metrics=self.selection.columns,
             sample_rate=self.dataset.sample_rate,
         )
 
     def _store(self, chunk: Chunk, tried: list[_Tried]) -> None:
         part = Part()
-        for mixture, scores in tried:
+        for attempt, scores in tried:
             outcome = collect(scores)
             part.residual = max(part.residual, outcome.residual)
-            errors = {**mixture.errors, **outcome.scored.errors}
-            for number, target in enumerate(mixture.targets):
+            errors = {**attempt.errors, **outcome.scored.errors}
+            for number, target in enumerate(attempt.targets):
                 if target.source_id in errors:
                     part.failures.append(
                         {
-                            "mix_id": mixture.sample.key,
+                            "mix_id": attempt.sample.key,
                             "source_id": target.source_id,
                             "error": errors[target.source_id],
                         }
                     )
                     continue
-                row = self._row(mixture, target, outcome)
+                row = self._row(attempt, target, outcome)
                 part.rows.append(row)
-                if self._is_kept(mixture, number):
-                    part.examples.append(self._example(mixture, target, row))
+                if self._is_kept(attempt, number):
+                    part.examples.append(self._example(attempt, target, row))
         self.folder.write(chunk.name, part)
 
-    def _row(self, mixture: _Mixture, target: Target, outcome: Outcome) -> dict[str, Any]:
-        estimate = mixture.estimates[target.source_id]
+    def _row(self, attempt: Attempt, target: Target, outcome: Outcome) -> dict[str, Any]:
+        estimate = attempt.estimates[target.source_id]
         anchors = outcome.scored.anchors.get(target.source_id, {})
         return {
             "task": self.task.name,
-            "mix_id": mixture.sample.key,
+            "mix_id": attempt.sample.key,
             "source_id": target.source_id,
-            "num_sources": len(mixture.sample.sources),
+            "num_sources": len(attempt.sample.sources),
             "label": target.label,
             "query": target.query,
             "negatives": list(target.negatives),
@@ -312,14 +246,14 @@ class _Run:
             **{f"{ANCHOR_PREFIX}{name}": value for name, value in anchors.items()},
         }
 
-    def _is_kept(self, mixture: _Mixture, number: int) -> bool:
-        chosen = self.kept.get(mixture.sample.key)
-        return chosen is not None and chosen % len(mixture.targets) == number
+    def _is_kept(self, attempt: Attempt, number: int) -> bool:
+        chosen = self.kept.get(attempt.sample.key)
+        return chosen is not None and chosen % len(attempt.targets) == number
 
-    def _example(self, mixture: _Mixture, target: Target, row: dict[str, Any]) -> dict[str, Any]:
-        sample, folder, rate = mixture.sample, self.folder.path, self.dataset.sample_rate
+    def _example(self, attempt: Attempt, target: Target, row: dict[str, Any]) -> dict[str, Any]:
+        sample, folder, rate = attempt.sample, self.folder.path, self.dataset.sample_rate
         name = f"{sample.key}.{target.source_id}"
-        estimate = mixture.estimates[target.source_id].samples
+        estimate = attempt.estimates[target.source_id].samples
         reference = sample.sources.get(target.source_id) if target.has_reference else None
         return {
             "mix_id": sample.key,
@@ -349,7 +283,7 @@ class _Run:
             "model": {
                 "spec": settings.model,
                 "options": settings.options,
-                "checkpoint_sha256": getattr(self.model, "checkpoint_sha256", None),
+                "checkpoint_sha256": self.record.checkpoint_sha256,
             },
             "settings": {
                 "seed": settings.seed,
@@ -381,15 +315,7 @@ class _Run:
                 "sample_rate": self.dataset.sample_rate,
                 "limit": self.settings.limit,
             },
-            model={
-                "name": getattr(self.model, "name", self.settings.model),
-                "spec": self.settings.model,
-                "sample_rate": self.model.sample_rate,
-                "generative": self.model.generative,
-                "uses_reference": bool(getattr(self.model, "uses_reference", False)),
-                "checkpoint_sha256": getattr(self.model, "checkpoint_sha256", None),
-                "details": getattr(self.model, "details", {}),
-            },
+            model=self.record.model_dump(),
             settings={**self.identity["settings"], "options": self.settings.options},
             settings_hash=sha256_json(self.identity),
         )
@@ -397,18 +323,25 @@ class _Run:
         return results
 
 
-def _reference(sample: Sample, target: Target) -> Float:
-    import numpy as np
-
-    # The true source of a label that is absent is silence.
-    if target.has_reference:
-        return sample.sources[target.source_id]
-    return np.zeros_like(sample.mixture)
-
-
-def _tell(error: Exception) -> str:
-    text = str(error).strip() or "no message"
-    return text if isinstance(error, HiveError) else f"{type(error).__name__}: {text}"
+def _model_record(spec: str, model: AnySeparator) -> ModelRecord:
+    """Describe a model, before hours are spent on one whose record could not be written."""
+    try:
+        record = ModelRecord(
+            name=getattr(model, "name", spec),
+            spec=spec,
+            sample_rate=model.sample_rate,
+            generative=model.generative,
+            uses_reference=bool(getattr(model, "uses_reference", False)),
+            checkpoint_sha256=getattr(model, "checkpoint_sha256", None),
+            details=getattr(model, "details", {}),
+        )
+        json.dumps(record.details, allow_nan=False)
+    except (ValueError, TypeError) as error:
+        raise HiveError(
+            f"model {spec}: name, checkpoint_sha256 or details cannot be recorded ({error})",
+            "details must be a dictionary that JSON can hold, without NaN",
+        ) from error
+    return record
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

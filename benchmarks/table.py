@@ -42,7 +42,7 @@ def _title(results: Results) -> str:
     marks = [
         text
         for text, applies in (
-            ("shown the true sources: an upper bound, no contender", model.uses_reference),
+            ("oracle: it is shown the true sources", model.uses_reference),
             ("generative: signal-fidelity metrics say little", model.generative),
         )
         if applies

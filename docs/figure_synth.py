@@ -62,7 +62,9 @@ def draw(labels: tuple[str, ...], path: Path, columns: int = COLUMNS, scale: flo
         )
         name = label if len(label) <= 30 else label[:29] + "…"
         axis.set_title(name, fontsize=6.5 * scale, pad=2)
-    figure.subplots_adjust(left=0.005, right=0.995, bottom=0.005, top=0.985, wspace=0.04, hspace=0.2)
+    figure.subplots_adjust(
+        left=0.005, right=0.995, bottom=0.005, top=0.985, wspace=0.04, hspace=0.2
+    )
     figure.savefig(path, dpi=100, pil_kwargs={"optimize": True})
     plt.close(figure)
 

@@ -10,6 +10,7 @@ import sys
 from importlib.metadata import entry_points
 
 import typer
+from rich.text import Text
 
 from hive.errors import HiveError
 
@@ -30,20 +31,29 @@ def build() -> typer.Typer:
     return root
 
 
-def main() -> None:
-    """Run the command line; a `HiveError` ends it with exit code 1 and its remedy."""
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line; a `HiveError` is shown with its remedy.
+
+    Args:
+        arguments: What stands after the program's name; `sys.argv` when None.
+
+    Returns:
+        The exit code: 0 on success, 1 on a failure, 2 on a usage error.
+    """
     try:
-        build()()
+        build()(arguments, prog_name="hive-bench")
     except HiveError as error:
         from hive.console import err
 
-        err.print(f"[bold red]Error:[/] {_plain(error.problem)}", highlight=False)
+        err.print(Text.assemble(("Error: ", "bold red"), error.problem))
         if error.remedy:
-            err.print(f"[bold]Remedy:[/] {_plain(error.remedy)}", highlight=False)
-        sys.exit(1)
+            err.print(Text.assemble(("Remedy: ", "bold"), error.remedy))
+        return 1
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
+    return 0
 
 
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+def main() -> None:
+    """The program's entry point."""
+    sys.exit(run())

@@ -52,7 +52,7 @@ def render(row: dict[str, Any], find: Callable[[str], Path], bits: int = 16) -> 
         HiveError: If a file cannot be read, or a crop is silent.
     """
     rate = row["sample_rate"]
-    weighted: list[audio.Float] = []
+    crops: list[audio.Float] = []
     sources: list[dict[str, Any]] = []
     for source in row["sources"]:
         crop = audio.read_crop(
@@ -73,37 +73,47 @@ def render(row: dict[str, Any], find: Callable[[str], Path], bits: int = 16) -> 
             gain = TARGET_RMS / level
         if weight is None:
             weight = gain * 10.0 ** (source["snr_db"] / 20.0)
-        weighted.append(crop * np.float32(weight))
+        crops.append(crop)
         sources.append({**source, "rms_gain": gain, "applied_weight": weight})
-    stems, mixture, factor = _quantise(weighted, row.get("global_normalization_factor"), bits, row)
+    weights = [source["applied_weight"] for source in sources]
+    factor = row.get("global_normalization_factor")
+    if factor is None:
+        factor = _normalisation(crops, weights, bits)
+    stems = [
+        _quantise(crop, weight * factor, bits, source["path"])
+        for crop, weight, source in zip(crops, weights, sources, strict=True)
+    ]
+    mixture = stems[0].copy()
+    for stem in stems[1:]:
+        mixture += stem
     for source, stem in zip(sources, stems, strict=True):
         source["pcm_sha256"] = audio.pcm_sha256(stem, bits)
     filled = {
         **row,
         "sources": sources,
         "global_normalization_factor": factor,
-        "final_max_amplitude": float(np.abs(mixture).max()) / (1 << (bits - 1)),
+        "final_max_amplitude": audio.peak(mixture) / (1 << (bits - 1)),
         "pcm_sha256": audio.pcm_sha256(mixture, bits),
     }
     return Rendered(filled, mixture, stems)
 
 
-def _quantise(
-    weighted: list[audio.Float], factor: float | None, bits: int, row: dict[str, Any]
-) -> tuple[list[NDArray[np.int32]], NDArray[np.int32], float]:
-    if factor is None:
-        total = np.sum(weighted, axis=0)
-        peak = max(float(np.abs(samples).max()) for samples in (total, *weighted))
-        # Rounding can add half a step for each source; the limit holds for the stored samples.
-        limit = PEAK - len(weighted) / (1 << (bits - 1))
-        factor = min(1.0, limit / peak)
+def _normalisation(crops: list[audio.Float], weights: list[float], bits: int) -> float:
+    """Return the factor that keeps every peak, of the mixture and of each source, within 0.95."""
+    total = crops[0] * np.float32(weights[0])
+    for crop, weight in zip(crops[1:], weights[1:], strict=True):
+        total += crop * np.float32(weight)
+    peaks = [audio.peak(crop) * abs(weight) for crop, weight in zip(crops, weights, strict=True)]
+    # Rounding can add half a step for each source; the limit holds for the stored samples.
+    limit = PEAK - len(crops) / (1 << (bits - 1))
+    return min(1.0, limit / max(audio.peak(total), *peaks))
+
+
+def _quantise(crop: audio.Float, weight: float, bits: int, path: str) -> NDArray[np.int32]:
     try:
-        stems = [audio.to_integers(samples * np.float32(factor), bits) for samples in weighted]
+        return audio.to_integers(crop * np.float32(weight), bits)
     except ValueError as error:
         raise HiveError(
-            f"mixture {row['mix_id']}: a source clips at the given normalisation factor {factor} "
-            f"({error})",
+            f"{path}: clips at the weight and normalisation factor given in its row ({error})",
             "leave global_normalization_factor null to have it computed",
         ) from error
-    mixture: NDArray[np.int32] = np.sum(stems, axis=0, dtype=np.int32)
-    return stems, mixture, factor

@@ -42,6 +42,17 @@ def test_the_whole_command(dataset: Path, tmp_path: Path) -> None:
     assert all(check["passed"] for check in document["checks"])
 
 
+def test_the_embedded_data_set(tmp_path: Path) -> None:
+    arguments = ["--model", "psm", "--limit", "4", "--metrics", "si_sdr,si_sdr_i", "--workers", "0"]
+    assert _invoke("evaluate", "--out", str(tmp_path / "run"), *arguments).exit_code == 0
+    results = read_results(tmp_path / "run")
+    assert (results.dataset.name, results.dataset.num_items) == ("mini", 14)
+    assert all(check.passed for check in results.checks)
+    means = {each.group: each.mean for each in results.aggregates if each.metric == "si_sdr_i"}
+    assert set(means) == {"2", "3", "4", "5", "overall"}
+    assert min(means.values()) > 5
+
+
 def test_an_error_ends_with_its_remedy_and_exit_code_1(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from hive.main import main; main()", "evaluate"]
     command += ["--model", "irn", "--benchmark", str(tmp_path / "none"), "--out", "run"]
@@ -131,6 +142,15 @@ def test_help_has_an_example(command: str) -> None:
     assert f"hive-bench {command}" in _invoke(command, "--help").output
 
 
+def test_the_command_line_starts_without_heavy_packages() -> None:
+    code = (
+        "import sys, benchmarks.cli, baselines.cli\n"
+        "print(*sorted({'numpy', 'torch', 'pyarrow', 'pydantic', 'scipy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 def test_tasks_and_metrics_as_json() -> None:
     tasks = {each["name"]: each for each in json.loads(_invoke("tasks", "--json").output)}
     metrics = {each["name"]: each for each in json.loads(_invoke("metrics", "--json").output)}
@@ -155,6 +175,9 @@ def test_checks_find_what_is_wrong() -> None:
         return {check["name"]: check["passed"] for check in checks}
 
     assert all(outcome(good).values())
+    for excess, passed in ((5e-5, True), (1e-3, False)):
+        high = pa.table({"si_sdr": [60.0 + excess], "sdr_bss": [60.0]})
+        assert outcome(high, expected=1)["sdr_bss_at_least_si_sdr"] is passed
     assert not outcome(bad)["sdr_bss_at_least_si_sdr"]
     assert not outcome(good, residual=2**-15)["sources_add_up"]
     assert not outcome(good, expected=4)["items_accounted_for"]

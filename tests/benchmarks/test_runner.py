@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import runner
+from benchmarks import separation
 from benchmarks.results import Results, read_results, read_scores
 from benchmarks.runner import Settings, evaluate
 from hive.errors import HiveError
@@ -83,6 +83,10 @@ class Telling(Half):
     def separate(self, mixtures, queries):
         self.negatives = [query.negatives for query in queries]
         return mixtures * len(queries[0].negatives)
+
+
+class Unrecordable(Half):
+    details = {"loss": float("nan")}
 
 
 class Slow(Noisy):
@@ -206,11 +210,17 @@ def test_estimates_that_are_not_finite_fail(here: Path, dataset: Path) -> None:
 def test_a_model_that_never_works_is_stopped_early(
     here: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "PATIENCE", 3)
+    monkeypatch.setattr(separation, "PATIENCE", 3)
     with pytest.raises(
         HiveError, match="first 3 items all failed, the last one with: RuntimeError"
     ):
         _run(dataset, "Broken", here / "run")
+
+
+def test_a_model_that_cannot_be_recorded_is_refused_at_once(here: Path, dataset: Path) -> None:
+    with pytest.raises(HiveError, match="cannot be recorded"):
+        _run(dataset, "Unrecordable", here / "run")
+    assert not (here / "run").exists()
 
 
 def test_wrong_lengths_are_counted(here: Path, dataset: Path) -> None:

@@ -60,7 +60,8 @@ def microwave_oven(s: Specimen) -> Signal:
     Every 2.5-3.5 s a group of three 2-kHz beeps.
     """
     mains = s.choose("mains", (100.0, 120.0))
-    hum = s.tone(mains + 0.1 * s.wander("drift", 1.0), (1, 0.6, 0.5, 0.2, 0.25, 0.1, 0.1))
+    core = (1, 0.6, 0.5, 0.2, 0.25, 0.1, 0.1)
+    hum = s.tone(mains + 0.1 * s.wander("drift", 1.0), core, s.draw("phase", 0, 1))
     fan = s.noise("fan", band(150, 1800), tilt(-0.5)) * (1 + 0.1 * s.wander("gust", 3.0))
     groups = s.beats("group", s.draw("period", 2.5, 3.5), first=s.draw("first", 0.2, 1.0))
     starts = (groups[:, None] + np.arange(3) * 0.45).ravel()

@@ -108,7 +108,8 @@ def hump(num_samples: int, attack_share: float = 0.5) -> Signal:
     """Return a raised-cosine hump from 0 to 1 and back, its top at `attack_share` of the way."""
     place = (np.arange(num_samples) + 0.5) / max(num_samples, 1)
     knee = np.interp(place, [0.0, attack_share, 1.0], [0.0, 0.5, 1.0])
-    return 0.5 - 0.5 * np.cos(2 * np.pi * knee)
+    curve: Signal = 0.5 - 0.5 * np.cos(2 * np.pi * knee)
+    return curve
 
 
 def value_noise(knots: Signal, num_samples: int) -> Signal:

@@ -42,4 +42,5 @@ def finished(x: Signal, specimen: Specimen) -> Signal:
     x = x * window
     x -= window * (np.sum(x) / np.sum(window))
     gain = specimen.draw_log("level", 0.3, 0.9) / float(np.abs(x).max())
-    return np.rint(x * gain * _GRID) / _GRID
+    rounded: Signal = np.rint(x * gain * _GRID) / _GRID
+    return rounded

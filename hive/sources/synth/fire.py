@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hive.sources.synth.dsp import Signal, decay, hump
+from hive.sources.synth.dsp import Signal, hump
 from hive.sources.synth.filters import band, convolve, formants, highpass, lowpass, tilt
 from hive.sources.synth.registry import OUTDOORS, ROOM, sound
 from hive.sources.synth.specimen import Specimen
@@ -127,5 +127,5 @@ def hiss(s: Specimen) -> Signal:
     steam = s.noise("steam", highpass(s.draw("edge", 3000, 5000), 3))
     on = s.draw("on", 1.0, 1.6)
     starts = s.beats("let go", on + s.draw("off", 0.2, 0.5), 0.05)
-    tail = np.ones(s.num_samples) * (1 + 0.1 * s.wander("flow", 5))
-    return steam * tail * np.maximum(s.gate(starts, on, 0.03, 0.1), 0.02 * decay(1, 1, 1.0) + 0.02)
+    valve = np.maximum(s.gate(starts, on, 0.03, 0.1), 0.03)
+    return steam * valve * (1 + 0.1 * s.wander("flow", 5))

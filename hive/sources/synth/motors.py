@@ -20,12 +20,11 @@ def hum(s: Specimen) -> Signal:
     The frequency is steady to 0.1 %.
     """
     wave = np.zeros(60)
-    wave[[0, 2, 4]] = s.draws("odd", 3, 0.02, 0.25)
+    wave[[0, 2, 4]] = s.draws("odd", 3, 0.02, 0.15)
     wave[1::2] = s.draws("even", 30, 0.3, 1.0) / np.arange(1, 31) ** 1.3
     mains = s.choose("mains", (50.0, 60.0)) * (1 + 0.001 * s.wander("drift", 0.5))
-    return s.tone(mains, wave) * (1 + 0.05 * s.wander("load", 1)) + 0.01 * s.noise(
-        "room", band(100, 2000)
-    )
+    core = s.tone(mains, wave, s.draw("phase", 0, 1)) * (1 + 0.05 * s.wander("load", 1))
+    return core + 0.01 * s.noise("room", band(100, 2000))
 
 
 @sound("Mechanical fan", ROOM)

@@ -162,11 +162,14 @@ class Specimen:
         return filters.moving_filter(x, self.sample_rate, gain, frame)
 
     def tone(
-        self, frequency: float | Signal, harmonics: Sequence[float] | Signal = (1.0,)
+        self,
+        frequency: float | Signal,
+        harmonics: Sequence[float] | Signal = (1.0,),
+        start: float = 0.0,
     ) -> Signal:
         """Return a wave at a fixed (whole duration) or moving frequency; see `dsp.oscillator`."""
         curve = frequency if isinstance(frequency, np.ndarray) else np.full(len(self.t), frequency)
-        return dsp.oscillator(curve, self.sample_rate, harmonics)
+        return dsp.oscillator(curve, self.sample_rate, harmonics, start)
 
     def ring(
         self,

@@ -43,7 +43,9 @@ def passes(s: Specimen, period: float, width: float) -> tuple[Signal, Signal]:
         width: Distance at closest over speed, in seconds.
     """
     place = (s.t - s.draw("pass", 0.2, 0.8) * period + period / 2) % period - period / 2
-    return 1 / (1 + (place / width) ** 2), -place / np.sqrt(place**2 + width**2)
+    near: Signal = 1 / (1 + (place / width) ** 2)
+    towards: Signal = -place / np.sqrt(place**2 + width**2)
+    return near, towards
 
 
 @sound("Engine", OUTDOORS)
@@ -109,7 +111,7 @@ def car_passing_by(s: Specimen) -> Signal:
     tyres = s.noise("tyres", formants((s.draw("tyre", 800, 1200), 0.8, 1), (250, 0.7, 0.4)))
     hiss = s.noise("hiss", band(2000, 9000))
     motor = s.tone(s.draw("motor", 70, 110) * (1 + 0.045 * towards), SAW[:12])
-    return tyres * (0.02 + near) + 0.35 * hiss * near**2.2 + 0.2 * motor * (0.05 + near)
+    return tyres * (0.02 + near) + 0.35 * hiss * near * near + 0.2 * motor * (0.05 + near)
 
 
 @sound("Traffic noise, roadway noise", OUTDOORS)
@@ -119,13 +121,9 @@ def traffic_noise(s: Specimen) -> Signal:
     They are centred on 90, 260 and 500-800 Hz.
     """
     out = s.silence()
-    for lane, (centre, q) in enumerate(((90, 0.6), (s.draw("tyres", 500, 800), 0.7), (260, 0.6))):
-        swell = 1 + 0.6 * s.wander(f"swell {lane}", 0.6)
-        out += (
-            s.noise(f"lane {lane}", formants((centre, q, 1)), lowpass(1500))
-            * swell
-            * (1, 0.8, 0.6)[lane]
-        )
+    for centre, gain in ((90.0, 1.0), (s.draw("tyres", 500, 800), 0.8), (260.0, 0.6)):
+        lane = s.noise(f"lane {gain}", formants((centre, 0.6, 1)), lowpass(1500))
+        out += gain * lane * (1 + 0.6 * s.wander(f"swell {gain}", 0.6))
     return out
 
 
@@ -252,7 +250,7 @@ def air_brake(s: Specimen) -> Signal:
     for k, start in enumerate(s.beats("release", s.draw("period", 1.1, 1.8), 0.1)):
         length = s.draw(f"length {k}", 0.25, 0.8)
         air = s.noise(f"air {k}", band(1500, 12000, 1), seconds=length + 0.3)
-        air *= decay(len(air), s.sample_rate, 1.5 * length, 0.01) + 0.0
+        air *= decay(len(air), s.sample_rate, 1.5 * length, 0.01)
         for part in range(s.stream(f"parts {k}").integer(3) + 1):
             s.place(out, start + 0.16 * part, air, (1, 0.7, 0.5)[part])
         s.place(out, start + length, s.burst(f"valve {k}", 0.05, band(300, 3000)), 1.2)

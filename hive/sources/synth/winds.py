@@ -68,8 +68,7 @@ def organ(s: Specimen) -> Signal:
     """
     root, beat = s.draw_log("root", 130, 175), s.draw("beat", 0.8, 1.6)
     stops = np.zeros(16)
-    for rank, gain in zip((1, 2, 3, 4, 6, 8), s.draws("stops", 6, 0.2, 1.0), strict=True):
-        stops[rank - 1] = gain
+    stops[[0, 1, 2, 3, 5, 7]] = s.draws("stops", 6, 0.2, 1.0)
     stops[0] = 1.0
     chords = ((0, 4, 7, 12), (-3, 5, 9, 12), (-5, 7, 11, 14), (-7, 5, 9, 17), (-3, 4, 9, 12))
     out = s.silence()
@@ -79,8 +78,8 @@ def organ(s: Specimen) -> Signal:
             for k in range(int(s.duration / beat) + 1)
         ]
         key = np.array(steps)[(s.t / beat).astype(np.int64)]
-        rank = s.tone(root * 2 ** (key / 12) * (1 + 0.0007 * voice), stops)
-        out += rank * notched(s, np.arange(1, s.duration / beat) * beat, 0.8, 0.06)
+        pipes = s.tone(root * 2 ** (key / 12) * (1 + 0.0007 * voice), stops)
+        out += pipes * notched(s, np.arange(1, s.duration / beat) * beat, 0.8, 0.06)
     return out * (1 + 0.06 * np.sin(2 * np.pi * s.draw("tremulant", 4, 6) * s.t))
 
 
