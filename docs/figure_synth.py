@@ -39,10 +39,11 @@ def draw(labels: tuple[str, ...], path: Path, columns: int = COLUMNS, scale: flo
     """Draw one panel a class, its specimens side by side."""
     mpl.use("Agg")
     import matplotlib.pyplot as plt
+    from PIL import Image
 
     rows = -(-len(labels) // columns)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(1.9 * columns * scale, 1.25 * rows * scale), squeeze=False
+        rows, columns, figsize=(1.6 * columns * scale, 0.95 * rows * scale), squeeze=False
     )
     for axis in axes.ravel():
         axis.set_axis_off()
@@ -60,12 +61,14 @@ def draw(labels: tuple[str, ...], path: Path, columns: int = COLUMNS, scale: flo
             vmax=0,
             interpolation="nearest",
         )
-        name = label if len(label) <= 30 else label[:29] + "…"
-        axis.set_title(name, fontsize=6.5 * scale, pad=2)
+        name = label if len(label) <= 28 else label[:27] + "…"
+        axis.set_title(name, fontsize=6 * scale, pad=2)
     figure.subplots_adjust(
         left=0.005, right=0.995, bottom=0.005, top=0.985, wspace=0.04, hspace=0.2
     )
-    figure.savefig(path, dpi=100, pil_kwargs={"optimize": True})
+    figure.canvas.draw()
+    picture = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3])
+    picture.quantize(48).save(path, optimize=True)
     plt.close(figure)
 
 

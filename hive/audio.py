@@ -90,14 +90,7 @@ def read(path: Path, start: int = 0, stop: int | None = None) -> tuple[Float, in
 
 def to_mono(samples: Float) -> Float:
     """Average the channels: shape (T, C) to (T,)."""
-    channels = samples.shape[1]
-    if channels == 1:
-        return samples[:, 0]
-    mono: Float = samples[:, 0] + samples[:, 1]  # several times as fast as mean(axis=1)
-    for channel in range(2, channels):
-        mono += samples[:, channel]
-    mono *= np.float32(1.0 / channels)
-    return mono
+    return _average(samples, 1.0) if samples.shape[1] > 1 else samples[:, 0]
 
 
 def resample(samples: Float, source_rate: int, target_rate: int) -> Float:
@@ -161,12 +154,12 @@ def read_crop(
         upper = min(begin + last_block * down, end)
         try:
             file.seek(lower)
-            samples: Float = file.read(upper - lower, dtype="float32", always_2d=True)
+            mono = _read_mono(file, upper - lower)
         except soundfile.LibsndfileError as error:
             raise HiveError(f"{path}: cannot be decoded ({error})", "replace the file") from error
-    if len(samples) != upper - lower:
+    if len(mono) != upper - lower:
         raise HiveError(f"{path}: ends before its header says", "replace the file")
-    segment = resample(to_mono(samples), rate, sample_rate)
+    segment = resample(mono, rate, sample_rate)
     offset = first - first_block * up
     return fit(segment[offset : offset + last - first], last - first)
 
@@ -230,7 +223,8 @@ def to_integers(samples: NDArray[np.floating[Any]], bits: int = 16) -> NDArray[n
     """
     scale = 1 << (bits - 1)
     # A power of two: the product is exact in the samples' own precision.
-    integers = np.rint(samples * samples.dtype.type(scale))
+    integers = samples * samples.dtype.type(scale)
+    np.rint(integers, out=integers)
     if integers.size and (integers.max() > scale - 1 or integers.min() < -scale):
         raise ValueError(f"samples do not fit into {bits} bits: peak {peak(samples):.4f}")
     stored: NDArray[np.int32] = integers.astype(np.int32)
@@ -239,8 +233,7 @@ def to_integers(samples: NDArray[np.floating[Any]], bits: int = 16) -> NDArray[n
 
 def pcm_sha256(integers: NDArray[np.int32], bits: int = 16) -> str:
     """Return the SHA-256 of samples as little-endian integers (16 bits, or 24 held in 32)."""
-    data = integers.astype("<i2" if bits == 16 else "<i4")
-    return hashlib.sha256(data.tobytes()).hexdigest()
+    return hashlib.sha256(integers.astype("<i2" if bits == 16 else "<i4").data).hexdigest()
 
 
 def encode(
@@ -274,6 +267,22 @@ def decode(data: bytes) -> tuple[Float, int]:
     """Decode a whole file held in memory to samples of shape (T,) (mono) or (T, C)."""
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
     return samples, rate
+
+
+def _read_mono(file: soundfile.SoundFile, frames: int) -> Float:
+    if file.subtype != "PCM_16":
+        return to_mono(file.read(frames, dtype="float32", always_2d=True))
+    # The decoder's own integers, scaled here: the same values, in half the time.
+    return _average(file.read(frames, dtype="int16", always_2d=True), 32768.0)
+
+
+def _average(samples: NDArray[Any], scale: float) -> Float:
+    """Average the channels and divide by `scale`; several times as fast as mean(axis=1)."""
+    mono: Float = samples[:, 0].astype(np.float32)
+    for channel in range(1, samples.shape[1]):
+        mono += samples[:, channel]
+    mono *= np.float32(1.0 / (scale * samples.shape[1]))
+    return mono
 
 
 def _open(path: Path) -> soundfile.SoundFile:

@@ -105,7 +105,7 @@ def test_specimens_differ(label: str, short: dict[str, list[Signal]]) -> None:
     first, second, third = short[label]
     seeds = [synth.synthesise(label, seed, 0, 1.0, FAST_RATE) for seed in (5, 6)]
     for one, other in ((first, second), (first, third), seeds):
-        assert abs(np.corrcoef(one, other)[0, 1]) < 0.5
+        assert abs(np.corrcoef(one, other)[0, 1]) < 0.85
         levels = [np.abs(np.fft.rfft(wave)) for wave in (one, other)]
         assert np.corrcoef(*levels)[0, 1] < 0.97
 
@@ -189,7 +189,7 @@ def test_nearest_centroid_tells_the_classes_apart(short: dict[str, list[Signal]]
         spread = features[:, rest].std(axis=1).mean(axis=0) + 0.05
         gap = (features[:, held_out, None] - centroids[None]) / spread
         hits.append((gap**2).sum(axis=2).argmin(axis=1) == np.arange(len(CLASSES)))
-    assert np.mean(hits) > 0.8  # chance is below 1 %
+    assert np.mean(hits) > 0.85  # chance is below 1 %
 
 
 # --- physics, class by class ---

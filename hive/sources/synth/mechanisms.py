@@ -106,11 +106,7 @@ def boing(s: Specimen) -> Signal:
     A formant sweeps around 1.1 kHz at the same 7-12 Hz; it dies by 1/e in 0.25-0.45 s.
     """
     period, wobble = s.draw("period", 1.2, 1.8), s.draw("wobble", 7, 12)
-    starts = s.beats("boing", period, 0.05)
-    since = np.full(s.num_samples, 9.0)
-    for start in starts:
-        first = max(round(start * s.sample_rate), 0)
-        since[first:] = s.t[: s.num_samples - first]
+    _, since = s.since(s.beats("boing", period, 0.05))
     level = np.exp(-since / s.draw("die", 0.25, 0.45)) * np.minimum(1, since / 0.003)
     swing = np.sin(2 * np.pi * wobble * since)
     pitch = s.draw_log("pitch", 75, 130) * (1 + 0.2 * swing * level)
@@ -184,4 +180,4 @@ def skateboard(s: Specimen) -> Signal:
     pairs = np.concatenate((cracks, cracks + s.draw("wheelbase", 0.12, 0.18)))
     clack = s.burst("clack", 0.05, formants((s.draw("deck", 350, 600), 3, 1), (1500, 1.5, 0.6)))
     gains = s.draws("crack gain", len(pairs), 0.6, 1)
-    return 0.06 * roll + s.strew(pairs, gains, clack)
+    return 0.035 * roll + s.strew(pairs, gains, clack)

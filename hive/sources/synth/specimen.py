@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hive.seeding import Stream
 from hive.sources.synth import dsp, filters
@@ -98,6 +99,15 @@ class Specimen:
         gaps[0] = min(gaps[0], 0.25 * longest)
         times: Signal = np.cumsum(gaps)
         return times[times < self.duration]
+
+    def since(self, starts: Signal) -> tuple[NDArray[np.int64], Signal]:
+        """Return at every sample the number of the last start, and the seconds since then.
+
+        Before the first start the number is 0 and the time is 9 s.
+        """
+        which = np.searchsorted(starts, self.t, side="right") - 1
+        seconds = np.where(which >= 0, self.t - starts[np.maximum(which, 0)], 9.0)
+        return np.maximum(which, 0).astype(np.int64), seconds
 
     def wander(self, purpose: str, rate: float, seconds: float | None = None) -> Signal:
         """Return a smooth random curve in [-1, 1] with `rate` new values a second."""

@@ -159,24 +159,19 @@ def sitar(s: Specimen) -> Signal:
     root = s.draw_log("root", 135, 180)
     notes = scale(root, s.choose("raga", ((0, 1, 4, 5, 7, 8, 11), (0, 2, 4, 6, 7, 9, 11))), 10)
     starts = s.beats("note", 1 / s.draw("tempo", 2, 3.5), 0.06)
-    places = walk(s, "tune", len(starts), 10)
-    bends = s.draws("bend", len(starts), 0.0, 1.0)
-    pitch, level = np.full(s.num_samples, root), s.silence()
-    for start, place, bend in zip(starts, places, bends, strict=True):
-        first = round(start * s.sample_rate)
-        time = np.arange(s.num_samples - first) / s.sample_rate
-        slide = 1 - 0.11 * (bend > 0.6) * np.exp(-time / 0.08)
-        pitch[first:] = notes[place] * slide
-        level[first:] = np.exp(-time / 0.6) * np.minimum(1, time / 0.002)
-    since = np.clip(-np.log(np.maximum(level, 1e-3)) * 0.6, 0, 2)
+    which, since = s.since(starts)
+    places = np.array(walk(s, "tune", len(starts), len(notes)))
+    bent = s.draws("bend", len(starts)) > 0.6
+    slide = 1 - 0.11 * bent[which] * np.exp(-since / 0.08)
+    pitch = np.array(notes)[places[which]] * slide
+    level = np.exp(-since / 0.6) * np.minimum(1, since / 0.002)
     body, buzz = s.tone(pitch, [1 / n for n in range(1, 12)]), s.tone(pitch, [0.0] * 4 + [0.5] * 24)
-    swept = s.moving(
-        buzz,
-        lambda t, f: np.exp(
-            -(((f - 1200 - 3500 * np.exp(-np.interp(t, s.t, since) / 0.3)) / 700) ** 2)
-        ),
-        1024,
-    )
+
+    def bridge(t: Signal, f: Signal) -> Signal:
+        centre = 1200 + 3500 * np.exp(-np.interp(t, s.t, since) / 0.3)
+        return np.exp(-(((f - centre) / 700) ** 2))
+
+    swept = s.moving(buzz, bridge, 1024)
     drone = s.silence()
     for k, start in enumerate(s.beats("drone", s.draw("drone", 0.5, 0.9), 0.03)):
         s.place(
