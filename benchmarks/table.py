@@ -28,6 +28,38 @@ def show_results(results: Results) -> None:
         err.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
+def show_comparison(runs: Sequence[Results], metrics: Sequence[str]) -> None:
+    """Print several runs side by side: one row a model, the mean of each metric at each size."""
+    from rich import box
+    from rich.table import Table
+
+    for name in metrics:
+        cells = [{each.group: each for each in run.aggregates if each.metric == name} for run in runs]
+        groups = sorted({group for row in cells for group in row} - {"overall"}, key=int)
+        record = next(each for run in runs for each in run.metrics if each.name == name)
+        unit = f", {record.unit}" if record.unit else ""
+        table = Table(box=box.SIMPLE_HEAD, title=f"{name}{unit}", title_justify="left")
+        table.add_column("model, by number of sources")
+        for group in groups:
+            table.add_column(group, justify="right")
+        table.add_column("overall", justify="right")
+        table.add_column("95 % interval", justify="right", no_wrap=True)
+        for run, row in zip(runs, cells, strict=True):
+            means = [_mean(row[group], record.unit) for group in (*groups, "overall")]
+            ends = row["overall"].ci_low, row["overall"].ci_high
+            interval = ", ".join(format_number(end, record.unit) for end in ends)
+            mark = " (oracle)" if run.model.uses_reference else ""
+            table.add_row(f"{run.model.name}{mark}", *means, interval)
+        out.print(table)
+
+
+def _mean(each: Aggregate, unit: str) -> str:
+    """Return the mean; where no value is finite and all are the same infinity, that."""
+    if not each.n and not each.n_nan and bool(each.n_pos_inf) != bool(each.n_neg_inf):
+        return "+inf" if each.n_pos_inf else "-inf"
+    return format_number(each.mean, unit)
+
+
 def format_number(value: float, unit: str) -> str:
     """Return a value with the digits that it deserves: two for decibels, three otherwise."""
     if math.isnan(value):

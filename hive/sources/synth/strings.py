@@ -173,8 +173,8 @@ def sitar(s: Specimen) -> Signal:
 
     swept = s.moving(buzz, bridge, 1024)
     drone = s.silence()
-    for k, start in enumerate(s.beats("drone", s.draw("drone", 0.5, 0.9), 0.03)):
-        s.place(
-            drone, start, string(s, root * (1, 1.5, 2)[k % 3], 1.8, t60=3, bright=0.6, pluck=0.08)
-        )
+    plucks = s.beats("drone", s.draw("drone", 0.5, 0.9), 0.03)
+    for k, ratio in enumerate((1.0, 1.5, 2.0)):
+        one = string(s, root * ratio, 1.8, t60=3, bright=0.6, pluck=0.08)
+        drone += s.strew(plucks[k::3], np.ones(len(plucks[k::3])), one)
     return s.filter((body + 1.5 * swept) * level, lowpass(9000)) + 0.25 * drone
