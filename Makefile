@@ -46,8 +46,8 @@ figures: $(VENV)/.installed  ## draw the pictures of the documentation again
 	for script in docs/figure_*.py; do $(BIN)/python $$script || exit 1; done
 
 speed: $(VENV)/.installed-test  ## measure rendering and metrics against the plain way
-	$(BIN)/python -m benchmarks.speed.rendering
-	$(BIN)/python -m benchmarks.speed.metrics
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.rendering
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.metrics
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -35,15 +35,16 @@ def demonstrate(out: Path, workers: int | None = None) -> list[Results]:
         The results of each model.
     """
     names = register(locate("mini"))
-    samples = [sample for path in find_shards(locate("mini"), "test") for sample in read_shard(path)]
+    samples = [
+        sample for path in find_shards(locate("mini"), "test") for sample in read_shard(path)
+    ]
     console.print_table(
         ["mixture", "sources"],
         [(s.key, " + ".join(source["label"] for source in s.meta["sources"])) for s in samples],
         title=f'load_dataset("hive", "{names[0]}", split="test"): {len(samples)} mixtures',
     )
     results = [
-        evaluate(Settings(model=model, out=out / model, workers=workers))
-        for model in MODELS
+        evaluate(Settings(model=model, out=out / model, workers=workers)) for model in MODELS
     ]
     show_comparison(results, SHOWN)
     report = out / "report.html"

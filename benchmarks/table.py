@@ -34,7 +34,9 @@ def show_comparison(runs: Sequence[Results], metrics: Sequence[str]) -> None:
     from rich.table import Table
 
     for name in metrics:
-        cells = [{each.group: each for each in run.aggregates if each.metric == name} for run in runs]
+        cells = [
+            {each.group: each for each in run.aggregates if each.metric == name} for run in runs
+        ]
         groups = sorted({group for row in cells for group in row} - {"overall"}, key=int)
         record = next(each for run in runs for each in run.metrics if each.name == name)
         unit = f", {record.unit}" if record.unit else ""

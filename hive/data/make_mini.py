@@ -26,7 +26,6 @@ from hive.sources.importer import import_synth
 from hive.sources.pool import read_pool
 from hive.tables import SIZES
 
-
 SEED = 2026
 PER_SIZE = 3
 SECONDS = 4.0
@@ -82,11 +81,11 @@ def _card() -> str:
             "# Hive mini",
             "",
             "This folder is the Python package `hive` and, at the same time, a small dataset:",
-            f"{PER_SIZE * len(SIZES)} mixtures of {SECONDS:g} s, {PER_SIZE} of each size from 2 to 5",
-            "sources, 44.1 kHz, made of synthesised sounds (CC0). In a checkout, where this folder",
-            'has the name, `load_dataset("hive")` opens it; elsewhere it does after',
-            "`hive-bench register mini`. For tests, demos and a first look: scores on it mean",
-            "nothing about real sounds.",
+            f"{PER_SIZE * len(SIZES)} mixtures of {SECONDS:g} s, {PER_SIZE} of each size from 2",
+            "to 5 sources, 44.1 kHz, made of synthesised sounds (CC0). In a checkout, where this",
+            'folder has the name, `load_dataset("hive")` opens it; elsewhere it does after',
+            "`hive-bench register mini`. It is for tests, demos and a first look: scores on it",
+            "mean nothing about real sounds.",
             "",
             f"Made by hive-bench {__version__}: `python -m hive.data.make_mini` makes it again,",
             "bit for bit.",

@@ -20,6 +20,7 @@ from hive.errors import HiveError
 
 TARGET_RMS = 0.1
 PEAK = 0.95
+_LEAVE_NULL = "leave global_normalization_factor null to have it computed"
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Rendered:
     """
 
     row: dict[str, Any]
-    mixture: NDArray[np.int32]
-    sources: list[NDArray[np.int32]]
+    mixture: audio.Integers
+    sources: list[audio.Integers]
 
 
 def render(row: dict[str, Any], find: Callable[[str], Path], bits: int = 16) -> Rendered:
@@ -83,9 +84,12 @@ def render(row: dict[str, Any], find: Callable[[str], Path], bits: int = 16) -> 
         _quantise(crop, weight * factor, bits, source["path"])
         for crop, weight, source in zip(crops, weights, sources, strict=True)
     ]
-    mixture = stems[0].copy()
+    # No sum can overflow while the factor keeps the mixture's peak below full scale; a factor
+    # that was given may not, so the sum is taken with room and checked.
+    total = stems[0].astype(np.int32)
     for stem in stems[1:]:
-        mixture += stem
+        total += stem
+    mixture = _stored(total, bits, row["mix_id"])
     for source, stem in zip(sources, stems, strict=True):
         source["pcm_sha256"] = audio.pcm_sha256(stem, bits)
     filled = {
@@ -109,11 +113,18 @@ def _normalisation(crops: list[audio.Float], weights: list[float], bits: int) ->
     return min(1.0, limit / max(audio.peak(total), *peaks))
 
 
-def _quantise(crop: audio.Float, weight: float, bits: int, path: str) -> NDArray[np.int32]:
+def _quantise(crop: audio.Float, weight: float, bits: int, path: str) -> audio.Integers:
     try:
-        return audio.to_integers(crop * np.float32(weight), bits)
+        return audio.to_integers(crop, bits, weight)
     except ValueError as error:
         raise HiveError(
             f"{path}: clips at the weight and normalisation factor given in its row ({error})",
-            "leave global_normalization_factor null to have it computed",
+            _LEAVE_NULL,
         ) from error
+
+
+def _stored(total: NDArray[np.int32], bits: int, mix_id: str) -> audio.Integers:
+    peak = audio.peak(total) / (1 << (bits - 1))
+    if peak >= 1.0:
+        raise HiveError(f"{mix_id}: clips at the given normalisation factor", _LEAVE_NULL)
+    return total.astype(np.int16) if bits == 16 else total

@@ -80,7 +80,7 @@ def write_clip(pool: Path, samples: audio.Float, origin: Origin) -> dict[str, An
         Its row of the clip table.
     """
     exponent = level_exponent(samples)
-    integers = audio.to_integers(np.ldexp(samples, exponent).clip(-1.0, 32767.0 / 32768.0))
+    integers = audio.to_integers(samples, gain=2.0**exponent)
     stored = (integers / 32768.0).astype(np.float32)
     path = f"{origin.corpus}/{origin.label.slug}/{origin.clip_id}.flac"
     write_bytes(pool / path, audio.encode(integers, SAMPLE_RATE))
