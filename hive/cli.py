@@ -178,10 +178,11 @@ def pool_synth(
 
     Example: hive-bench pool synth --out POOL --seed 1 --per-class 4
     """
+    from hive.labels import find
     from hive.sources import synth
     from hive.sources.importer import import_synth
 
-    classes = tuple(label) if label else synth.classes()
+    classes = tuple(find(name).name for name in label) if label else synth.classes()
     _report_import(
         out, import_synth(out, seed=seed, per_class=per_class, classes=classes, workers=workers)
     )

@@ -1,7 +1,7 @@
 """The co-occurrence matrix M: which classes may be mixed with each other.
 
 M is a symmetric binary matrix over the 283 classes with a zero diagonal; a mixture is allowed when
-every pair of its labels is (Hive paper, section 3.3: M[i, j] = 1 for all i, j). The authors derived
+every pair of its labels is (Hive paper, section 4.1: M[i, j] = 1 for all i, j). The authors derived
 theirs from the answers of a language model to the prompt of their Figure A3 and did not publish it.
 Ours follows the same five criteria but comes from tables that can be read and disputed:
 `data/scenes.tsv` (the scenes in which each class is heard, its layer, its level and its groups),

@@ -99,18 +99,20 @@ def import_folder(
     """
     root, recordings = read_recordings(path)
     _check_repeats(recordings, path)
-    settings = {
-        "kind": "folder",
-        "short": short.value,
-        "seed": seed,
-        "recordings": sha256_json([vars(recording) for recording in recordings]),
-        "version": __version__,
-    }
+    settings = {"kind": "folder", "short": short.value, "seed": seed, "version": __version__}
     batches = [
-        _Batch(pool, part, corpus, tuple(items), root.resolve(), short, seed)
-        for part, items in _parts(pool, corpus, recordings)
+        _Batch(
+            pool,
+            _part(pool, corpus, [[vars(item), _stamp(root / item.path)] for item in items]),
+            corpus,
+            items,
+            root.resolve(),
+            short,
+            seed,
+        )
+        for items in _batches(recordings)
     ]
-    return _import(pool, corpus, settings, batches, _import_recordings, len(recordings), workers)
+    return _import(pool, corpus, settings, batches, _import_recordings, workers)
 
 
 def import_synth(
@@ -125,19 +127,15 @@ def import_synth(
         classes: Hive classes that the synthesiser has.
         workers: Worker processes.
     """
+    for name in classes:
+        synth.describe(name)  # an unknown class is told before anything is written
     specimens = [(name, index) for name in classes for index in range(per_class)]
-    settings = {
-        "kind": "synth",
-        "seed": seed,
-        "per_class": per_class,
-        "classes": sha256_json(list(classes)),
-        "version": __version__,
-    }
+    settings = {"kind": "synth", "seed": seed, "version": __version__}
     batches = [
-        _Batch(pool, part, "synth", tuple(items), seed=seed)
-        for part, items in _parts(pool, "synth", specimens)
+        _Batch(pool, _part(pool, "synth", list(items)), "synth", items, seed=seed)
+        for items in _batches(specimens)
     ]
-    return _import(pool, "synth", settings, batches, _import_specimens, len(specimens), workers)
+    return _import(pool, "synth", settings, batches, _import_specimens, workers)
 
 
 def _import(
@@ -146,7 +144,6 @@ def _import(
     settings: dict[str, Any],
     batches: list[_Batch],
     function: Callable[[_Batch], None],
-    total: int,
     workers: int,
 ) -> Imported:
     work = pool / ".hive" / corpus
@@ -157,8 +154,8 @@ def _import(
     run_tasks(function, waiting, workers=workers, title=f"Importing {corpus}", total=left).check(
         "batches"
     )
-    tables = [read_table(batch.part, CLIP_SCHEMA)[0] for batch in batches]
-    clips = pa.concat_tables(tables) if tables else CLIP_SCHEMA.empty_table()
+    total = sum(len(batch.items) for batch in batches)
+    clips = pa.concat_tables([read_table(batch.part, CLIP_SCHEMA)[0] for batch in batches])
     rejects = [reject for batch in batches for reject in read_quarantine(batch.part.parent)]
     if clips.num_rows == 0:
         write_quarantine(pool, rejects)
@@ -168,13 +165,35 @@ def _import(
             f"see {pool / 'quarantine.csv'} for every reason and what to do",
         )
     merge_corpus(pool, corpus, clips, rejects, settings)
+    _remove_stale(work, {batch.part.parent for batch in batches})
     return Imported(clips.num_rows, total, rejects)
 
 
-def _parts(pool: Path, corpus: str, items: Sequence[Any]) -> Iterator[tuple[Path, Sequence[Any]]]:
-    for number, start in enumerate(range(0, len(items), _BATCH)):
-        folder = pool / ".hive" / corpus / f"{number:05d}"
-        yield folder / "clips.parquet", items[start : start + _BATCH]
+def _batches(items: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    for start in range(0, len(items), _BATCH):
+        yield tuple(items[start : start + _BATCH])
+
+
+def _part(pool: Path, corpus: str, items: list[Any]) -> Path:
+    """Return where a batch's rows go: a place that depends on what is in the batch.
+
+    A corrected manifest or a mended file is thus imported anew, and nothing else is.
+    """
+    return pool / ".hive" / corpus / sha256_json(items)[:16] / "clips.parquet"
+
+
+def _stamp(path: Path) -> list[int]:
+    if not path.is_file():
+        return []
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _remove_stale(work: Path, parts: set[Path]) -> None:
+    """Remove the parts of batches that are no more."""
+    for folder in work.iterdir():
+        if folder.is_dir() and folder not in parts:
+            shutil.rmtree(folder)
 
 
 def _claim(work: Path, settings: dict[str, Any]) -> None:
@@ -191,11 +210,9 @@ def _claim(work: Path, settings: dict[str, Any]) -> None:
             raise HiveError(
                 f"{work.parent.parent}: corpus {work.name!r} was imported with other settings "
                 f"({changed})",
-                f"choose another --corpus or --out, or remove {work} to import it anew",
+                "choose another --corpus or --out, or use the same settings",
             )
     else:
-        if work.is_dir():
-            shutil.rmtree(work)
         write_json(claim, settings)
 
 

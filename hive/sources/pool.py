@@ -134,16 +134,25 @@ def merge_corpus(
     rejects: Sequence[Reject],
     settings: dict[str, Any],
 ) -> None:
-    """Put a corpus into the pool's table and list what was rejected; other corpora stay."""
+    """Put a corpus into the pool's table and list what was rejected; other corpora stay.
+
+    Clips of this corpus that the table held before and holds no more are deleted.
+    """
     known: dict[str, Any] = {}
     tables = [clips]
+    gone: set[str] = set()
     if (pool / TABLE).is_file():
         before, known = read_table(pool / TABLE, CLIP_SCHEMA)
-        tables.append(before.filter(pc.not_equal(before["source"], corpus)))
+        others = pc.not_equal(before["source"], corpus)
+        tables.append(before.filter(others))
+        gone = set(before.filter(pc.invert(others))["path"].to_pylist())
+        gone -= set(clips["path"].to_pylist())
     merged = pa.concat_tables(tables).sort_by("clip_id")
-    others = [reject for reject in read_quarantine(pool) if reject.corpus != corpus]
-    write_quarantine(pool, [*others, *rejects])
+    kept = [reject for reject in read_quarantine(pool) if reject.corpus != corpus]
+    write_quarantine(pool, [*kept, *rejects])
     write_table(pool / TABLE, merged, CLIP_SCHEMA, {**known, corpus: settings})
+    for path in gone:
+        (pool / path).unlink(missing_ok=True)
 
 
 def write_quarantine(folder: Path, rejects: Iterable[Reject]) -> None:

@@ -201,7 +201,7 @@ def test_workers_and_interruptions_change_nothing(make_manifest, tmp_path: Path)
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
     # As after a kill: the second part and the table are missing, a half-written file is left.
     (tmp_path / "two" / "clips.parquet").unlink()
-    (tmp_path / "two" / ".hive" / "c" / "00001" / "clips.parquet").unlink()
+    next((tmp_path / "two" / ".hive" / "c").glob("*/clips.parquet")).unlink()
     (tmp_path / "two" / "c" / ".x.flac.abc.part").write_bytes(b"half")
     take(manifest, tmp_path / "two")
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
@@ -212,6 +212,25 @@ def test_other_settings_into_the_same_corpus_are_refused(make_manifest, tmp_path
     take(manifest, tmp_path / "pool")
     with pytest.raises(HiveError, match=r"other settings \(short: repeat -> pad\)"):
         take(manifest, tmp_path / "pool", Short.PAD)
+
+
+def test_a_mended_manifest_is_imported_and_what_left_it_is_removed(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / f"{name}.wav", noise(10.0), 44100)
+    (tmp_path / "c.wav").write_text("broken")
+    rows = [{"path": f"{name}.wav", "label": "Rain"} for name in "abc"]
+    rows[1]["label"] = "Rainn"
+    pool = tmp_path / "pool"
+    assert take(write_manifest(tmp_path, rows), pool).clips == 1
+    rows[1]["label"] = "Wind"
+    soundfile.write(tmp_path / "c.wav", noise(10.0), 44100)
+    assert take(write_manifest(tmp_path, rows[1:]), pool).clips == 2
+    table = read_pool(pool)[0]
+    assert table["label"].to_pylist() == ["Wind", "Rain"]
+    on_disk = {path.relative_to(pool).as_posix() for path in pool.rglob("*.flac")}
+    assert on_disk == set(table["path"].to_pylist())
+    assert read_quarantine(pool) == []
+    assert len([path for path in (pool / ".hive" / "c").iterdir() if path.is_dir()]) == 1
 
 
 def test_corpora_of_one_pool_stand_side_by_side(make_manifest, tmp_path: Path) -> None:
