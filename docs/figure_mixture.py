@@ -15,7 +15,7 @@ from PIL import Image
 from hive.shards.read import Sample, find_shards, locate, read_shard
 
 IMAGE = Path(__file__).parent / "images" / "mixture.png"
-MIXTURE = "test-00000000"
+MIXTURE = "test-00000005"
 _SIZE, _HOP = 2048, 512
 
 

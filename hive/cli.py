@@ -254,7 +254,7 @@ def mix_plan(
     planner = Planner(split_clips(pool, split.value, divided, seed), settings)
     write_plan(planner, num, out)
     _tell_lonely({split.value: planner.lonely()})
-    console.err.print(f"{out}: {num} mixtures", highlight=False, markup=False)
+    console.say(f"{out}: {num} mixtures")
 
 
 @mix_app.command("render")
@@ -368,7 +368,7 @@ def build(
     )
     _tell_lonely(built.lonely)
     made = ", ".join(f"{count} {split}" for split, count in built.mixtures.items())
-    console.err.print(f"{out}: {made}", highlight=False, markup=False)
+    console.say(f"{out}: {made}")
     _tell_rejects(out, built.rejects)
     if register:
         _register(out)
@@ -417,9 +417,7 @@ def _register(dataset: Path | str) -> None:
     from hive.shards.register import register
 
     names = register(locate(dataset))
-    console.err.print(
-        f'load_dataset("hive", NAME) now opens: {", ".join(names)}', highlight=False, markup=False
-    )
+    console.say(f'load_dataset("hive", NAME) now opens: {", ".join(names)}')
 
 
 def _report_import(pool: Path, done: Any) -> None:
@@ -427,17 +425,13 @@ def _report_import(pool: Path, done: Any) -> None:
 
     from hive import console
 
-    console.err.print(
-        f"{pool}: {done.clips} clips from {done.recordings} recordings", highlight=False
-    )
+    console.say(f"{pool}: {done.clips} clips from {done.recordings} recordings")
     if done.rejects:
         stages = Counter(reject.stage for reject in done.rejects)
         told = ", ".join(f"{count} at {stage}" for stage, count in stages.most_common())
-        console.err.print(
+        console.say(
             f"{len(done.rejects)} recordings were not taken ({told}); "
-            f"each with its reason in {pool / 'quarantine.csv'}",
-            highlight=False,
-            markup=False,
+            f"each with its reason in {pool / 'quarantine.csv'}"
         )
 
 
@@ -446,11 +440,9 @@ def _tell_lonely(lonely: dict[str, list[str]]) -> None:
 
     for split, names in lonely.items():
         if names:
-            console.err.print(
+            console.say(
                 f"{split}: no mixture holds {', '.join(names)}: no label in this split may be "
-                "mixed with it. Import recordings of more classes to use it.",
-                highlight=False,
-                markup=False,
+                "mixed with it. Import recordings of more classes to use it."
             )
 
 

@@ -37,8 +37,16 @@ class _Rate(ProgressColumn):
         return Text(text, style="progress.data.speed")
 
 
+def say(text: str) -> None:
+    """Print a message on standard error, as it is: no markup, no colour, no wrapping."""
+    err.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 def progress() -> Progress:
-    """Return a progress display with rate and time left; silent when `HIVE_QUIET` is set."""
+    """Return a progress display with rate and time left.
+
+    It is silent where nobody watches: when standard error is no terminal, or `HIVE_QUIET` is set.
+    """
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -47,8 +55,7 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=err,
-        disable=bool(os.environ.get("HIVE_QUIET")),
-        transient=not err.is_terminal,
+        disable=bool(os.environ.get("HIVE_QUIET")) or not err.is_terminal,
     )
 
 

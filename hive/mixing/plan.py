@@ -22,6 +22,7 @@ from hive.cooccurrence import matrix
 from hive.errors import HiveError
 from hive.files import atomic_open, sha256_json
 from hive.labels import index as label_index
+from hive.mixing.balance import balanced_weights
 from hive.mixing.cliques import Compatibility
 from hive.seeding import Stream, low_discrepancy
 from hive.tables import MIXTURE_SCHEMA, SAMPLE_RATE, SIZES
@@ -67,7 +68,7 @@ class PlanSettings:
             "snr_range_db": list(self.snr_range_db),
             "clips_sha256": clips_sha256,
             "matrix_sha256": sha256_json(matrix().astype(int).tolist()),
-            "plan_version": 1,
+            "plan_version": 2,
         }
 
 
@@ -100,6 +101,7 @@ class Planner:
         self._labels = sorted(self._by_label)
         self._counts = np.array([len(self._by_label[label]) for label in self._labels])
         self._graph = Compatibility(matrix()[np.ix_(self._labels, self._labels)])
+        self._weights = balanced_weights(self._counts, self._graph.neighbours)
         self.described = settings.describe(self.clips_sha256)
         self._hash = sha256_json(self.described)
         for size, share in settings.size_shares.items():
@@ -160,11 +162,12 @@ class Planner:
         return last
 
     def _choose(self, size: int, stream: Stream) -> list[dict[str, Any]]:
-        """Draw clips one after another, each uniformly among those that may join.
+        """Draw labels one after another among those that may join, and a clip of each.
 
-        Labels are thus drawn by how often they occur, which keeps their long tail. When a draw
-        leads nowhere the whole mixture is drawn anew, and after many tries only labels that can be
-        completed are offered.
+        The first label is drawn by how often it occurs, the others by `balanced_weights`, so that
+        the labels of the mixtures keep the long tail of the clips. When a draw leads nowhere the
+        whole mixture is drawn anew, and after many tries only labels that can be completed are
+        offered.
         """
         for attempt in range(2 * _LABEL_TRIES):
             allowed = self._reach(size)
@@ -175,7 +178,8 @@ class Planner:
                     allowed = self._graph.completing(picked, size) & allowed
                 if not allowed.any():
                     break
-                label = self._weighted(allowed, stream)
+                weights = self._weights if picked else self._counts
+                label = _weighted(np.where(allowed, weights, 0), stream)
                 numbers = self._by_label[self._labels[label]]
                 clips.append(self._clips[numbers[stream.integer(len(numbers))]])
                 picked.append(label)
@@ -183,10 +187,6 @@ class Planner:
             if len(picked) == size and len({clip["recording_id"] for clip in clips}) == size:
                 return clips
         raise HiveError(self._no_mixture(size), "import recordings of more classes")
-
-    def _weighted(self, allowed: NDArray[np.bool_], stream: Stream) -> int:
-        cumulative = np.cumsum(self._counts * allowed)
-        return int(np.searchsorted(cumulative, stream.integer(int(cumulative[-1])), side="right"))
 
     def _crop(self, clip: dict[str, Any], stream: Stream) -> float:
         """Draw where the crop starts inside the clip, so that it is not silent."""
@@ -221,6 +221,11 @@ class Planner:
             f"split {self.settings.split!r}: among its {len(names)} classes ({shown}) there are "
             f"no {size} that may all be mixed with each other"
         )
+
+
+def _weighted(weights: NDArray[np.int64], stream: Stream) -> int:
+    cumulative = np.cumsum(weights)
+    return int(np.searchsorted(cumulative, stream.integer(int(cumulative[-1])), side="right"))
 
 
 def write_plan(planner: Planner, count: int, path: Path) -> None:

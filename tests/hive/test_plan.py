@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hive import cooccurrence
 from hive.errors import HiveError
 from hive.labels import all_labels
+from hive.mixing.balance import balanced_weights
 from hive.mixing.cliques import Compatibility
 from hive.mixing.plan import Planner, PlanSettings, parse_sizes, write_plan
 from hive.tables import CLIP_SCHEMA, MIXTURE_SCHEMA, read_table
@@ -95,6 +96,45 @@ def test_label_frequencies_keep_their_long_tail() -> None:
     first = Counter(planner.draw(index)["sources"][0]["label"] for index in range(2000))
     for label, count in counts.items():
         assert abs(first[label] - 20 * count) < 100  # over four standard deviations
+
+
+def test_labels_that_go_with_everything_are_not_drawn_too_often() -> None:
+    """Two-source mixtures hold every label as often as the pool does."""
+    rng = np.random.default_rng(1)
+    counts = {label: int(rng.integers(1, 12)) for label in EVERY}
+    counts["Male speech, man speaking"] = 150
+    planner = Planner(pool(counts), PlanSettings("test", 0, 10.0, {2: 1.0}))
+    total = sum(counts.values())
+    draws = 6000
+    found = Counter(
+        source["label"] for index in range(draws) for source in planner.draw(index)["sources"]
+    )
+    for label in ("Male speech, man speaking", "Female speech, woman speaking", "Walk, footsteps"):
+        want = counts[label] / total * 2 * draws
+        assert abs(found[label] - want) < 5 * np.sqrt(want)
+    error = sum((found[label] - n / total * 2 * draws) ** 2 for label, n in counts.items())
+    expected = 2 * draws  # of a multinomial: the sum of its variances, at most
+    assert error < 1.5 * expected
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(2, 12), st.floats(0.2, 1.0), st.integers(0, 10**6))
+def test_weights_are_positive_whatever_the_graph(n: int, density: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    upper = np.triu(rng.random((n, n)) < density, 1)
+    weights = balanced_weights(rng.integers(1, 10**6, n), upper | upper.T)
+    assert weights.shape == (n,)
+    assert weights.min() >= 1
+
+
+def test_weights_of_a_case_that_can_be_solved_by_hand() -> None:
+    """Three labels, all compatible, with 5, 4 and 3 clips.
+
+    The sums of the joint table are met by P12 = 3/12, P13 = 2/12 and P23 = 1/12 alone, so
+    a1 a2 : a1 a3 : a2 a3 = 3 : 2 : 1 and a = 6 : 3 : 2.
+    """
+    weights = balanced_weights(np.array([5, 4, 3]), ~np.eye(3, dtype=bool))
+    assert weights / weights.sum() == pytest.approx(np.array([6, 3, 2]) / 11, rel=1e-6)
 
 
 def test_a_shorter_plan_is_a_prefix_and_the_clip_order_is_nothing(tmp_path: Path) -> None:
