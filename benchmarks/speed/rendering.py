@@ -31,7 +31,7 @@ from hive.shards.tar import TarWriter, iterate_members
 from hive.shards.write import RenderSettings, add_mixture
 
 _CHUNK_SECONDS = 10.0
-_SIZES = (2, 3, 4, 4, 5, 5)  # about the shares of the paper
+_SIZES = (2, 3, 4, 4, 5, 5) * 2  # about the shares of the paper; shards hold many mixtures
 
 
 def make_pool(folder: Path, rate: int, suffix: str, count: int = 12) -> list[str]:
@@ -171,7 +171,7 @@ def measure(rate: int, suffix: str, seconds: float, rounds: int) -> dict[str, An
 def main(arguments: list[str] | None = None) -> int:
     """Measure every kind and print the table; exit code 1 when the samples disagree."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     results = [
