@@ -40,7 +40,7 @@ types: $(VENV)/.installed-test  ## check types, strictly in hive/
 	$(BIN)/mypy
 
 mini: $(VENV)/.installed  ## make the embedded dataset again, bit for bit
-	$(BIN)/python -m hive.data.make_mini
+	$(BIN)/python -m hive.maintenance.make_mini
 
 figures: $(VENV)/.installed  ## draw the pictures of the documentation again
 	for script in docs/figure_*.py; do $(BIN)/python $$script || exit 1; done

@@ -20,9 +20,9 @@ from hive.cooccurrence import (
     scene_table,
 )
 from hive.data import FOLDER
-from hive.data.make_tables import matrix_table
 from hive.errors import HiveError
 from hive.labels import all_labels, descendants, find, index
+from hive.maintenance.make_tables import matrix_table
 
 # Written down apart from the tables: pairs that a listener would expect together ...
 PLAUSIBLE = [

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from hive import labels
 from hive.data import FOLDER, read_table
-from hive.data.make_tables import label_tables
 from hive.errors import HiveError
+from hive.maintenance.make_tables import label_tables
 
 ONTOLOGY = Path(__file__).resolve().parents[2] / "../shared/data/ontology"
 

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from hive.build import build
-from hive.data.make_mini import make_mini
+from hive.maintenance.make_mini import make_mini
 from hive.shards.dataset import can_decode
 from hive.shards.layout import find_shards, locate
 from hive.shards.read import read_raw, read_shard

@@ -1,7 +1,7 @@
 """Write the tables of labels and the co-occurrence matrix that come with the package.
 
-    python -m hive.data.make_tables                      # the matrix, after an edit of scenes.tsv
-    python -m hive.data.make_tables --ontology FOLDER    # the label tables too
+    python -m hive.maintenance.make_tables                    # the matrix, after an edit
+    python -m hive.maintenance.make_tables --ontology FOLDER  # the label tables too
 
 FOLDER holds three tab-separated files of facts about the AudioSet ontology (Gemmeke et al., 2017,
 CC BY-SA 4.0) and its revision by the authors of Hive (their `hive_ontology.json` and Table A1 of
@@ -31,7 +31,9 @@ _CREDIT = (
     "# Derived from the AudioSet ontology (Gemmeke et al., 2017, CC BY-SA 4.0) as revised in the"
     " Hive paper; see SOURCES.md.\n"
 )
-_OWN = "# Derived from scenes.tsv and conflicts.tsv by hive.data.make_tables; see SOURCES.md.\n"
+_OWN = (
+    "# Derived from scenes.tsv and conflicts.tsv by hive.maintenance.make_tables; see SOURCES.md.\n"
+)
 
 
 def label_tables(folder: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Make the embedded dataset `mini` again, bit for bit: `python -m hive.data.make_mini`.
+"""Make the embedded dataset `mini` again, bit for bit: `python -m hive.maintenance.make_mini`.
 
 Twelve mixtures of 4 s, three of each size, of sounds from the procedural synthesiser: the first
 three of each size in a plan over one specimen of each of its classes. They are small enough to
@@ -87,8 +87,8 @@ def _card() -> str:
             "`hive-bench register mini`. It is for tests, demos and a first look: scores on it",
             "mean nothing about real sounds.",
             "",
-            f"Made by hive-bench {__version__}: `python -m hive.data.make_mini` makes it again,",
-            "bit for bit.",
+            f"Made by hive-bench {__version__}; `python -m hive.maintenance.make_mini` makes it",
+            "again, bit for bit.",
             "",
         ]
     )
