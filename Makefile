@@ -36,7 +36,7 @@ lint: $(VENV)/.installed-test  ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.installed-test  ## check types, strictly in hive/
+types: $(VENV)/.installed-test  ## check types, strictly
 	$(BIN)/mypy
 
 mini: $(VENV)/.installed  ## make the embedded dataset again, bit for bit

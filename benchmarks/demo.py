@@ -7,6 +7,7 @@ show how things work, and say nothing of real sounds.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,12 +25,12 @@ MODELS = ("mixture", "silence", "ibm", "irm", "psm")
 SHOWN = ("si_sdr", "si_sdr_i", "sdr_bss", "stoi")
 
 
-def demonstrate(out: Path, workers: int | None = None) -> list[Results]:
+def demonstrate(out: Path, workers: int = 0) -> list[Results]:
     """Open `mini`, evaluate the reference models on it, print the table and write the report.
 
     Args:
         out: Folder of the runs and of `report.html`.
-        workers: Scoring processes; the number of cores when None.
+        workers: Scoring processes; 0 scores in this one.
 
     Returns:
         The results of each model.
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("demo"))
-    demonstrate(parser.parse_args(arguments).out)
+    demonstrate(parser.parse_args(arguments).out, workers=os.cpu_count() or 1)
     return 0
 
 
