@@ -6,23 +6,18 @@ end when the run's process is gone, even if it was killed.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hive.errors import HiveError
+from hive.execution.worker import worker_pool
 
 # numpy is imported by the first job, after the limits on its threads are set.
 if TYPE_CHECKING:
     from benchmarks.tasks import Float, Scored
-
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -56,8 +51,7 @@ class Scorer:
     def __init__(self, workers: int) -> None:
         self._pool: ProcessPoolExecutor | None = None
         if workers:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(workers, context, initializer=_start_worker)
+            self._pool = worker_pool(workers)
 
     def submit(self, job: Job) -> Future[Outcome]:
         """Score a mixture; the future's result is read with `collect`."""
@@ -108,16 +102,3 @@ def _broken() -> HiveError:
         "a scoring process died, perhaps for want of memory",
         "run the same command with fewer --workers: what is scored is kept",
     )
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run's process decides what Ctrl-C means
-    for variable in _THREADS:
-        os.environ[variable] = "1"
-    parent: Any = multiprocessing.parent_process()
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: Any) -> None:
-    parent.join()
-    os._exit(1)

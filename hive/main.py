@@ -45,9 +45,9 @@ def run(arguments: list[str] | None = None) -> int:
     except HiveError as error:
         from hive.console import err
 
-        err.print(Text.assemble(("Error: ", "bold red"), error.problem))
+        err.print(Text.assemble(("Error: ", "bold red"), error.problem), soft_wrap=True)
         if error.remedy:
-            err.print(Text.assemble(("Remedy: ", "bold"), error.remedy))
+            err.print(Text.assemble(("Remedy: ", "bold"), error.remedy), soft_wrap=True)
         return 1
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(bool(end.code))

@@ -8,10 +8,9 @@ only does what is missing.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import queue
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing.queues import Queue
@@ -21,10 +20,10 @@ from rich.progress import Progress
 
 from hive.console import progress
 from hive.errors import HiveError
+from hive.execution.worker import interrupt_workers, worker_pool
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _ticks: Callable[[int], None] | None = None
 
 
@@ -40,7 +39,7 @@ class Outcome(Generic[Task, Result]):
         if not self.failures:
             return [result for _, result in self.results]
         told = dict.fromkeys(str(error) for _, error in self.failures)
-        listed = "\n  ".join(list(told)[:10]) + ("\n  ..." if len(told) > 10 else "")
+        listed = "\n  ".join(list(told)[:3]) + ("\n  ..." if len(told) > 3 else "")
         raise HiveError(
             f"{len(self.failures)} of {len(self.failures) + len(self.results)} {what} failed:\n"
             f"  {listed}",
@@ -109,7 +108,7 @@ def _in_workers(
     ticks: Queue[int] = context.Queue()
     done: dict[int, Result] = {}
     failed: dict[int, Exception] = {}
-    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(ticks,))
+    pool = worker_pool(workers, _send_ticks_to, (ticks,))
     try:
         futures: dict[Future[Result], int] = {
             pool.submit(function, task): number for number, task in enumerate(tasks)
@@ -127,8 +126,10 @@ def _in_workers(
                 else:
                     raise error
         _drain(ticks, display, bar)
+    except KeyboardInterrupt:
+        interrupt_workers()
+        raise
     finally:
-        # Also on Ctrl-C: what was not started is dropped, and no half-written file stays.
         pool.shutdown(wait=True, cancel_futures=True)
     return Outcome(
         [(tasks[number], done[number]) for number in sorted(done)],
@@ -136,11 +137,9 @@ def _in_workers(
     )
 
 
-def _start_worker(ticks: Queue[int]) -> None:
+def _send_ticks_to(ticks: Queue[int]) -> None:
     global _ticks
     _ticks = ticks.put
-    for variable in _THREADS:
-        os.environ[variable] = "1"
 
 
 def _drain(ticks: Queue[int], display: Progress, bar: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -104,8 +105,11 @@ def test_workers_change_nothing(pool: Path, dataset: Path, tmp_path: Path) -> No
     assert sums(tmp_path / "again") == sums(dataset)
 
 
-def test_a_build_that_was_killed_goes_on(pool: Path, dataset: Path, tmp_path: Path) -> None:
-    target = tmp_path / "killed"
+@pytest.mark.parametrize("how", ["SIGKILL to all", "SIGKILL to the program", "Ctrl-C"])
+def test_a_build_that_was_stopped_goes_on(
+    pool: Path, dataset: Path, tmp_path: Path, how: str
+) -> None:
+    target = tmp_path / "stopped"
     command = [
         *(sys.executable, "-m", "hive", "build", str(pool), "--out", str(target)),
         *("--train", "24", "--test", "6", "--shares", "50/0/50", "--shard-size", "3"),
@@ -115,11 +119,21 @@ def test_a_build_that_was_killed_goes_on(pool: Path, dataset: Path, tmp_path: Pa
     try:
         deadline = time.monotonic() + 120
         while not any((target / ".hive" / "data").glob("*/*.json")):
-            assert process.poll() is None, "the build ended before it could be killed"
+            assert process.poll() is None, "the build ended before it could be stopped"
             assert time.monotonic() < deadline
             time.sleep(0.005)
+        if how == "Ctrl-C":
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) not in (0, -signal.SIGINT)
+            assert not list(target.rglob("*.part"))
+        elif how == "SIGKILL to the program":
+            process.kill()
+            if shutil.which("ps") is None:
+                pytest.skip("ps is needed to see whether workers are left")
+            wait_for_the_group_to_end(process.pid)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert not (target / "SHA256SUMS").exists()
     done = len(list((target / ".hive" / "data").glob("*/*.json")))
@@ -127,6 +141,21 @@ def test_a_build_that_was_killed_goes_on(pool: Path, dataset: Path, tmp_path: Pa
     assert done < len(list((target / ".hive" / "data").glob("*/*.json")))
     assert sums(target) == sums(dataset)
     assert not list(target.rglob("*.part"))
+
+
+def wait_for_the_group_to_end(group: int) -> None:
+    """Fail if a worker outlives the program by long."""
+    deadline = time.monotonic() + 30
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            # The program itself is a zombie until it is waited for; its workers must go.
+            states = subprocess.run(
+                ["ps", "-o", "stat=", "-g", str(group)], capture_output=True, text=True, check=False
+            ).stdout.split()
+            if all(state.startswith("Z") for state in states):
+                return
+            time.sleep(0.05)
+        pytest.fail("a worker process outlived the program")
 
 
 def test_a_job_array_gives_the_same(pool: Path, dataset: Path, tmp_path: Path) -> None:
