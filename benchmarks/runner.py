@@ -4,8 +4,8 @@ The model works in this process, on batches of queries; scoring runs in worker p
 time, and the next mixtures are read by a thread meanwhile. Scores are kept chunk by chunk
 (`benchmarks.parts`), so a run that was stopped or killed goes on where it was. An item that fails
 is recorded and does not stop the others; failed items are tried again when the same run is
-started again. What is computed does not depend on the number of workers or on where a run was
-interrupted.
+started again. What is computed does not depend on the number of worker processes or on where a run
+was interrupted.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class Settings:
         negatives: Whether to give the other labels as negative queries.
         examples: Number of items whose sound is kept.
         options: Options of the model.
-        workers: Scoring processes; 0 scores in this process. The scores do not depend on it.
+        workers: Scoring processes, each of one thread, whose number changes no digit; 0 scores in
+            this process, where threads of numerical libraries may change the last one.
     """
 
     model: str

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import os
+
+# Before a numerical library is imported and starts its threads: the cores are shared with worker
+# processes, and sums that are split among threads differ in their last digits.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HIVE_QUIET", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import soundfile
 
-# Before any numerical library starts its threads.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("HIVE_QUIET", "1")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("hive", deadline=None)
+hypothesis.settings.load_profile("hive")
 
 SHARED = Path(__file__).resolve().parents[1] / ".." / "shared"
 

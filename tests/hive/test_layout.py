@@ -10,7 +10,7 @@ from hive.seeding import Stream
 from hive.sources.layout import pad, repeat
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 10_000), st.integers(0, 10**6))
 def test_repeating_fills_the_clip_with_whole_copies_and_random_gaps(size: int, seed: int) -> None:
     rate, length = 1000, 10_000

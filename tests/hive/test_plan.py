@@ -51,7 +51,7 @@ def planner() -> Planner:
     return Planner(pool(EVERY), PlanSettings("train", 0, 4.0))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 10**8))
 def test_every_mixture_makes_sense(planner: Planner, index: int) -> None:
     row = planner.draw(index)
@@ -117,7 +117,7 @@ def test_labels_that_go_with_everything_are_not_drawn_too_often() -> None:
     assert error < 1.5 * expected
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(2, 12), st.floats(0.2, 1.0), st.integers(0, 10**6))
 def test_weights_are_positive_whatever_the_graph(n: int, density: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -207,7 +207,7 @@ def brute_force(neighbours: np.ndarray, label: int) -> int:
     return best
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 9), st.floats(0.1, 0.95), st.integers(0, 10**6))
 def test_largest_mixtures_are_those_of_an_exhaustive_search(n: int, p: float, seed: int) -> None:
     upper = np.triu(np.random.default_rng(seed).random((n, n)) < p, 1)

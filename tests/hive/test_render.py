@@ -40,9 +40,7 @@ def mixture(sources: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 10**6),
     levels=st.lists(st.floats(-5, 5), min_size=1, max_size=4),

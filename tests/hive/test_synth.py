@@ -489,7 +489,7 @@ def test_moving_filter_with_gain_one_is_the_identity() -> None:
 
 
 @given(st.integers(1, 300), st.integers(1, 80), st.integers(0, 2**31))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_convolution_and_both_ways_to_strew(size: int, taps: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     x, kernel = rng.normal(size=size), rng.normal(size=taps)

@@ -166,7 +166,7 @@ scales = st.floats(1e-3, 1e3) | st.floats(-1e3, -1e-3)
 
 
 @given(signals, signals, scales)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_si_sdr_ignores_the_scale_of_the_estimate(noise, other, scale):
     reference, estimate = NOISE[:64] + noise, OTHER[:64] + other
     value = score(si_sdr, estimate, reference)
@@ -174,7 +174,7 @@ def test_si_sdr_ignores_the_scale_of_the_estimate(noise, other, scale):
 
 
 @given(signals, signals, st.floats(0.001, 3), st.integers(1, 64))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_filters_forgive_at_least_a_scale(noise, other, leak, num_taps):
     reference = NOISE[:64] + noise
     estimate = reference + leak * (OTHER[:64] + other)
@@ -183,7 +183,7 @@ def test_filters_forgive_at_least_a_scale(noise, other, leak, num_taps):
 
 
 @given(signals, signals, st.floats(0.01, 0.9))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_si_sdr_has_a_bound_from_the_plain_ratio(noise, other, leak):
     reference, error = NOISE[:64] + noise, OTHER[:64] + other
     error *= leak * np.linalg.norm(reference) / np.linalg.norm(error)
@@ -193,7 +193,7 @@ def test_si_sdr_has_a_bound_from_the_plain_ratio(noise, other, leak):
 
 
 @given(st.lists(st.floats(-20, 40), min_size=2, max_size=5, unique=True))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_more_noise_scores_less(levels):
     orthogonal = OTHER - NOISE * (OTHER @ NOISE) / (NOISE @ NOISE)
     ordered = sorted(levels)

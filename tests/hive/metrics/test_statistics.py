@@ -192,7 +192,7 @@ def numbers(summary: Summary) -> list[float]:
     return [math.nan if v is None else v for v in list(vars(summary).values())[1:]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(items, random):
     shuffled = items.copy()
@@ -206,7 +206,7 @@ def test_the_order_of_rows_does_not_matter(items, random):
         np.testing.assert_allclose(numbers(one), numbers(other), atol=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows, st.floats(-1e4, 1e4))
 def test_a_shift_of_all_scores_shifts_means_and_intervals(items, shift):
     values, clusters, groups = (np.array(column) for column in zip(*items, strict=True))
@@ -218,7 +218,7 @@ def test_a_shift_of_all_scores_shifts_means_and_intervals(items, shift):
         np.testing.assert_allclose(one.std, other.std, atol=1e-7)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows)
 def test_counts_add_up_and_intervals_are_ordered(items):
     values, clusters, groups = (np.array(column) for column in zip(*items, strict=True))
