@@ -9,7 +9,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from hive.errors import HiveError
-from hive.files import write_json
 from hive.mixing.plan import CROP_SECONDS, SIZE_SHARES, Planner, PlanSettings, write_plan
 from hive.mixing.splits import DEFAULT_SHARES, assign_splits
 from hive.shards.finish import finish
@@ -86,6 +85,5 @@ def build(
         write_plan(planner, counts[split], plan)
         render_plan(plan, pool, dataset, settings or RenderSettings(), workers=workers)
     lonely = {split: planner.lonely() for split, planner in planners.items()}
-    write_json(dataset / WORK / "lonely.json", lonely)
     rejects = finish(dataset)
     return Built({split: counts[split] for split in wanted}, lonely, rejects)

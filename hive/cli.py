@@ -59,6 +59,11 @@ Shares = Annotated[
     str | None,
     typer.Option(help="Shares of recordings for train/validation/test; default 80/10/10."),
 ]
+Sizes = Annotated[str, typer.Option(help="Numbers of sources, e.g. 2-5, 3 or 2,4.")]
+SizeShares = Annotated[
+    str | None,
+    typer.Option(help="Share of each number of sources, e.g. 15/20/30/35, the default."),
+]
 FormatOption = Annotated[StoredFormat, typer.Option("--format", help="Audio in the shards.")]
 BitsOption = Annotated[Bits, typer.Option(help="Bits of a stored sample.")]
 ShardSize = Annotated[int, typer.Option(min=1, help="Mixtures in a shard.")]
@@ -224,11 +229,8 @@ def mix_plan(
     out: Annotated[Path, typer.Option(help="Mixture table to write (Parquet).")],
     split: Annotated[Split, typer.Option(help="Split to plan.")],
     num: Annotated[int, typer.Option(min=1, help="Number of mixtures.")],
-    sources: Annotated[str, typer.Option(help="Numbers of sources, e.g. 2-5, 3 or 2,4.")] = "2-5",
-    size_shares: Annotated[
-        str | None,
-        typer.Option(help="Share of each number of sources, e.g. 15/20/30/35, the default."),
-    ] = None,
+    sources: Sizes = "2-5",
+    size_shares: SizeShares = None,
     shares: Shares = None,
     seconds: Annotated[
         float | None, typer.Option(help="Length of a mixture; default 4, for test 10.")
@@ -329,11 +331,8 @@ def build(
     train: Annotated[int, typer.Option(min=0, help="Mixtures of 4 s for training.")] = 0,
     validation: Annotated[int, typer.Option(min=0, help="Mixtures of 4 s.")] = 0,
     test: Annotated[int, typer.Option(min=0, help="Mixtures of 10 s.")] = 0,
-    sources: Annotated[str, typer.Option(help="Numbers of sources, e.g. 2-5, 3 or 2,4.")] = "2-5",
-    size_shares: Annotated[
-        str | None,
-        typer.Option(help="Share of each number of sources, e.g. 15/20/30/35, the default."),
-    ] = None,
+    sources: Sizes = "2-5",
+    size_shares: SizeShares = None,
     shares: Shares = None,
     audio_format: FormatOption = StoredFormat.flac,
     bits: BitsOption = Bits.b16,
