@@ -22,6 +22,7 @@ ends, so that synthesis without a mask returns the input at its exact length.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ class SilenceSeparator:
         return torch.zeros_like(mixtures)
 
 
-class _IdealMask:
+class _IdealMask(ABC):
     """Analysis, a mask from the true source, synthesis."""
 
     sample_rate = 0
@@ -91,9 +92,9 @@ class _IdealMask:
             length=mixtures.shape[-1],
         )
 
+    @abstractmethod
     def mask(self, source: Tensor, mixture: Tensor) -> Tensor:
         """Return the mask in [0, 1] for complex spectra of shape (B, bins, frames)."""
-        raise NotImplementedError
 
 
 class IdealRatioMask(_IdealMask):
