@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hive.audio import decode
 from hive.errors import HiveError
 
 if TYPE_CHECKING:
-    from hive.shards.read import RawSample, Sample
+    from hive.shards.read import Sample
 
 CHUNK = 8  # mixtures whose scores are written at once
 
@@ -151,7 +150,7 @@ def read_chunks(pending: Sequence[Chunk]) -> Iterator[tuple[Chunk, list[Sample]]
         found: dict[str, Sample] = {}
         for raw in read_raw(shard):
             if raw.key in wanted:
-                found[raw.key] = _decode(raw)
+                found[raw.key] = raw.decode()
             while waiting and found.keys() >= set(waiting[0].mix_ids):
                 chunk = waiting.pop(0)
                 yield chunk, [found.pop(mix_id) for mix_id in chunk.mix_ids]
@@ -160,16 +159,6 @@ def read_chunks(pending: Sequence[Chunk]) -> Iterator[tuple[Chunk, list[Sample]]
         if waiting:
             lost = next(mix_id for mix_id in waiting[0].mix_ids if mix_id not in found)
             raise HiveError(f"{shard}: has no mixture {lost}", "verify the data set")
-
-
-def _decode(raw: RawSample) -> Sample:
-    from hive.shards.read import Sample
-
-    meta = raw.meta()
-    mixture, rate = decode(raw.audio_field("mix"))
-    ids = [source["source_id"] for source in meta["sources"]]
-    sources = {name: decode(raw.audio_field(name))[0] for name in ids}
-    return Sample(raw.key, meta, mixture, sources, rate)
 
 
 def _metadata(shard: Path) -> Iterable[dict[str, Any]]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.results import ROW_SCHEMA
+from hive.claims import describe, differences
 from hive.errors import HiveError
 from hive.files import atomic_open, remove_temporaries, write_json
 
@@ -106,10 +107,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _compare(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
-    from hive.shards.write import describe_difference
-
     if there != here:
         raise HiveError(
-            f"{path}: holds a run with other settings:\n{describe_difference(there, here)}",
+            f"{path}: holds a run with other settings:\n{describe(differences(there, here))}",
             "name another folder with --out, or give the settings of that run",
         )

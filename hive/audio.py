@@ -270,6 +270,11 @@ def decode_integers(data: bytes, bits: int = 16) -> tuple[Integers, int]:
     return (samples if bits == 16 else samples >> 8), rate
 
 
+def stored_bits(data: bytes) -> int:
+    """Return the bits a sample of what `encode` wrote, 16 or 24."""
+    return 24 if soundfile.info(io.BytesIO(data)).subtype == "PCM_24" else 16
+
+
 def decode(data: bytes) -> tuple[Float, int]:
     """Decode a whole file held in memory to samples of shape (T,) (mono) or (T, C)."""
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")

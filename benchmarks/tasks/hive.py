@@ -18,11 +18,11 @@ from hive.audio import rms
 from hive.metrics import MetricInfo, get
 from hive.metrics.registry import lookup
 from hive.metrics.signal import signal_metrics
-from hive.metrics.validate import SILENCE_RMS, FloatArray
+from hive.metrics.validate import SILENCE_RMS
 
-#: Metrics that are also computed for the unprocessed mixture: cheap, or a by-product.
-_ANCHORS = ("si_sdr", "sdr_plain")
-_ANCHORS_BY_DIFFERENCE = ("sdr_bss",)
+#: Metrics that are also computed for the unprocessed mixture: cheap, or a by-product of another.
+_ANCHORS = {"si_sdr": "si_sdr", "sdr_plain": "sdr_plain", "sdr_bss": "sdr_bss_i"}
+_ANCHOR_PREFIX = "mixture:"
 
 
 class HiveTask:
@@ -94,54 +94,26 @@ def _score_group(
     metrics: Sequence[str],
     sample_rate: int,
 ) -> None:
-    references = np.stack([sources[name] for name in names])
+    anchors = [name for name, along in _ANCHORS.items() if {name, along} <= set(metrics)]
     try:
-        values = _measure(
-            np.stack([estimates[name] for name in names]), references, mixture, metrics, sample_rate
+        found = signal_metrics(
+            estimate=np.stack([estimates[name] for name in names]),
+            reference=np.stack([sources[name] for name in names]),
+            mixture=mixture,
+            sample_rate=sample_rate,
+            names=metrics,
+            anchors=anchors,
         )
-        anchors = _anchors(values, references, mixture)
     except ValueError as error:
         scored.errors |= dict.fromkeys(names, str(error))
         return
     for index, name in enumerate(names):
         scored.errors.pop(name, None)
-        scored.values[name] = {metric: float(each[index]) for metric, each in values.items()}
-        scored.anchors[name] = {metric: float(each[index]) for metric, each in anchors.items()}
+        scored.values[name] = {metric: float(found[metric][index]) for metric in metrics}
+        scored.anchors[name] = {
+            anchor: float(found[f"{_ANCHOR_PREFIX}{anchor}"][index]) for anchor in anchors
+        }
         scored.flags[name] = silent_flags(estimate=estimates[name], reference=sources[name])
-
-
-def _measure(
-    estimate: Float,
-    reference: Float,
-    mixture: Float,
-    names: Sequence[str],
-    sample_rate: int | None = None,
-) -> dict[str, FloatArray]:
-    if not names:
-        return {}
-    return signal_metrics(
-        estimate=estimate,
-        reference=reference,
-        mixture=mixture,
-        sample_rate=sample_rate,
-        names=names,
-    )
-
-
-def _anchors(
-    values: Mapping[str, FloatArray], references: Float, mixture: Float
-) -> dict[str, FloatArray]:
-    """Return the values of the unprocessed mixture."""
-    same = np.broadcast_to(mixture, references.shape)
-    anchors = _measure(same, references, mixture, [name for name in _ANCHORS if name in values])
-    for name in _ANCHORS_BY_DIFFERENCE:
-        improvement = values.get(f"{name}_i")
-        if name in values and improvement is not None:
-            with np.errstate(invalid="ignore"):
-                anchors[name] = values[name] - improvement
-            for index in np.flatnonzero(~np.isfinite(anchors[name])):
-                anchors[name][index] = get(name)(estimate=mixture, reference=references[index])
-    return anchors
 
 
 def _score_whole(

@@ -70,6 +70,8 @@ def signal_metrics(
         ValueError: A metric cannot be computed here, or see `hive.metrics.validate.load`.
     """
     metrics = {name: lookup(name) for name in (*names, *anchors)}
+    if not metrics:
+        return {}
     outside = [name for name in names if metrics[name][0].name not in _FUNCTIONS]
     outside += [name for name in anchors if metrics[name][0].name not in _OF_MIXTURE]
     if outside:

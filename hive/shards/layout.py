@@ -20,7 +20,7 @@ LICENCES = "LICENSES.csv"
 CARD = "README.md"
 WORK = ".hive"
 _NAME = re.compile(r"^(?P<split>[a-z]+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.tar$")
-_EMBEDDED = "mini"
+EMBEDDED = "mini"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def locate(name: str | Path) -> Path:
     Raises:
         HiveError: If there is no such dataset.
     """
-    if str(name) == _EMBEDDED:
+    if str(name) == EMBEDDED:
         return Path(__file__).parents[1]
     path = Path(name)
     if not (path / "data").is_dir():

@@ -47,6 +47,18 @@ class RawSample:
             "render the shard again",
         )
 
+    def decode(self) -> Sample:
+        """Return the mixture and its sources, decoded.
+
+        Raises:
+            HiveError: If a member is missing.
+        """
+        meta = self.meta()
+        mixture, rate = audio.decode(self.audio_field("mix"))
+        ids = [source["source_id"] for source in meta["sources"]]
+        sources = {name: audio.decode(self.audio_field(name))[0] for name in ids}
+        return Sample(self.key, meta, mixture, sources, rate)
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -92,10 +104,4 @@ def read_shard(path: Path) -> Iterator[Sample]:
         HiveError: If the shard is damaged or a member is missing.
     """
     for raw in read_raw(path):
-        meta = raw.meta()
-        mixture, rate = audio.decode(raw.audio_field("mix"))
-        sources = {
-            source["source_id"]: audio.decode(raw.audio_field(source["source_id"]))[0]
-            for source in meta["sources"]
-        }
-        yield Sample(raw.key, meta, mixture, sources, rate)
+        yield raw.decode()

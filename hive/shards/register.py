@@ -18,12 +18,11 @@ from hive.errors import HiveError
 from hive.files import sha256_json
 from hive.shards.card import ALL, TEST_ONLY
 from hive.shards.dataset import MixtureConfig, Mixtures
-from hive.shards.layout import find_shards, locate
+from hive.shards.layout import EMBEDDED, find_shards, locate
 from hive.shards.read import read_raw
 from hive.tables import SPLITS
 
 NAME = "hive"
-EMBEDDED = "mini"
 
 
 def register(dataset: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-import soundfile
 
 from hive import audio
 from hive.cooccurrence import allowed
@@ -86,7 +84,7 @@ def verify(dataset: Path, workers: int = 1) -> tuple[int, list[Finding]]:
     return len(rows), findings
 
 
-def check_sample(sample: RawSample, row: dict[str, Any], bits: int = 16) -> Iterator[Finding]:
+def check_sample(sample: RawSample, row: dict[str, Any]) -> Iterator[Finding]:
     """Check one mixture against its row of the mixture table."""
     meta = sample.meta()
     if meta != json.loads(json.dumps(row)):
@@ -96,6 +94,7 @@ def check_sample(sample: RawSample, row: dict[str, Any], bits: int = 16) -> Iter
     if have != wanted:
         yield Finding(sample.key, f"members {sorted(have)} instead of {sorted(wanted)}")
         return
+    bits = audio.stored_bits(sample.audio_field("mix"))
     mixture, rate = audio.decode_integers(sample.audio_field("mix"), bits)
     stems = [
         audio.decode_integers(sample.audio_field(source["source_id"]), bits)[0]
@@ -139,7 +138,7 @@ def _check_shard(check: _ShardCheck) -> list[Finding]:
             if row is None:
                 findings.append(Finding(sample.key, "is not in the mixture table"))
             else:
-                findings += check_sample(sample, row, _bits(sample))
+                findings += check_sample(sample, row)
                 findings += _check_labels(row)
             tick()
     except HiveError as error:
@@ -167,11 +166,6 @@ def _leaks(rows: list[dict[str, Any]]) -> Iterator[Finding]:
             if split != row["split"] and recording not in told:
                 told.add(recording)
                 yield Finding(recording, f"recording is in {split} and in {row['split']}")
-
-
-def _bits(sample: RawSample) -> int:
-    subtype = soundfile.info(io.BytesIO(sample.audio_field("mix"))).subtype
-    return 24 if subtype == "PCM_24" else 16
 
 
 def _differs(path: Path, digest: str) -> bool:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from hive import audio
 from hive._version import __version__
+from hive.claims import claim, describe
 from hive.errors import HiveError
 from hive.execution.local import run_tasks, tick
 from hive.files import remove_temporaries, sha256_json, write_json
@@ -61,7 +62,7 @@ def render_plan(
     workers: int = 1,
     shard_index: int = 0,
     shard_count: int = 1,
-) -> list[dict[str, Any]]:
+) -> None:
     """Render a plan into the shards of a dataset; what is done already is left alone.
 
     Args:
@@ -73,15 +74,12 @@ def render_plan(
         shard_index: With `shard_count`, which part of the shards is this job's.
         shard_count: Number of jobs that divide the shards among them.
 
-    Returns:
-        The sidecars of this job's shards.
-
     Raises:
         HiveError: If the folder holds this split under other settings, or a shard failed.
     """
     table, described = read_table(plan, MIXTURE_SCHEMA)
     split = _only_split(plan, table)
-    claim = {
+    asked = {
         "plan": described,
         "rows_sha256": sha256_json(table["mix_id"].to_pylist()),
         "audio_format": settings.audio_format,
@@ -90,10 +88,15 @@ def render_plan(
         "shards": {str(size): count for size, count in _shard_counts(table, settings).items()},
         "version": __version__,
     }
-    _claim(dataset, split, claim)
+    if changed := claim(dataset / WORK / f"render-{split}.json", asked):
+        raise HiveError(
+            f"{dataset}: split {split!r} is there with other settings\n{describe(changed)}",
+            "write into another folder, or remove this one",
+        )
     remove_temporaries(dataset)
+    settings_hash = sha256_json(asked)
     tasks = [
-        ShardTask(dataset, pool.resolve(), shard, rows, settings, sha256_json(claim))
+        ShardTask(dataset, pool.resolve(), shard, rows, settings, settings_hash)
         for shard, rows in _divide(table, split, settings)
     ]
     mine = [task for number, task in enumerate(tasks) if number % shard_count == shard_index]
@@ -105,7 +108,6 @@ def render_plan(
         title=f"Rendering {split}",
         total=sum(task.rows.num_rows for task in waiting),
     ).check("shards")
-    return [read_sidecar(task.shard.sidecar(dataset)) for task in mine]
 
 
 def write_shard(task: ShardTask) -> None:
@@ -206,31 +208,3 @@ def _only_split(plan: Path, table: pa.Table) -> str:
             f"{plan}: holds the splits {sorted(splits)}, not one", "plan each split by itself"
         )
     return str(splits.pop())
-
-
-def _claim(dataset: Path, split: str, claim: dict[str, Any]) -> None:
-    """Bind the folder to these settings, or refuse when it holds the split under others."""
-    path = dataset / WORK / f"render-{split}.json"
-    if not path.is_file():
-        write_json(path, claim)
-        return
-    before = json.loads(path.read_text(encoding="utf-8"))
-    if before != claim:
-        raise HiveError(
-            f"{dataset}: split {split!r} is there with other settings\n"
-            f"{describe_difference(before, claim)}",
-            "write into another folder, or remove this one",
-        )
-
-
-def describe_difference(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> str:
-    """Say which settings differ, one a line, as `name: there -> asked for`."""
-    lines = []
-    for key in sorted(before.keys() | after.keys()):
-        old, new = before.get(key), after.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            if old != new:
-                lines.append(describe_difference(old, new, f"{prefix}{key}."))
-        elif old != new:
-            lines.append(f"  {prefix}{key}: {old} there -> {new} asked for")
-    return "\n".join(lines)

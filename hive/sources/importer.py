@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -14,10 +13,11 @@ import pyarrow as pa
 
 from hive import audio
 from hive._version import __version__
+from hive.claims import claim
 from hive.curation.chunk import WINDOW_SECONDS, windows
 from hive.errors import HiveError
 from hive.execution.local import run_tasks, tick
-from hive.files import remove_temporaries, sha256_json, write_json
+from hive.files import remove_temporaries, sha256_json
 from hive.labels import find, resolve
 from hive.seeding import Stream
 from hive.sources import synth
@@ -30,9 +30,8 @@ from hive.sources.pool import (
     read_quarantine,
     write_clip,
     write_quarantine,
-    write_rows,
 )
-from hive.tables import CLIP_SCHEMA, SAMPLE_RATE, read_table
+from hive.tables import CLIP_SCHEMA, SAMPLE_RATE, read_table, write_table
 
 _BATCH = 128
 _LENGTH = round(WINDOW_SECONDS * SAMPLE_RATE)
@@ -147,7 +146,12 @@ def _import(
     workers: int,
 ) -> Imported:
     work = pool / ".hive" / corpus
-    _claim(work, settings)
+    if changed := claim(work / "settings.json", settings):
+        told = ", ".join(f"{name}: {old} -> {new}" for name, old, new in changed)
+        raise HiveError(
+            f"{pool}: corpus {corpus!r} was imported with other settings ({told})",
+            "choose another --corpus or --out, or use the same settings",
+        )
     remove_temporaries(pool)
     waiting = [batch for batch in batches if not batch.part.is_file()]
     left = sum(len(batch.items) for batch in waiting)
@@ -196,26 +200,6 @@ def _remove_stale(work: Path, parts: set[Path]) -> None:
             shutil.rmtree(folder)
 
 
-def _claim(work: Path, settings: dict[str, Any]) -> None:
-    """Start or resume an import; other settings start anew only after the user removes the old."""
-    claim = work / "settings.json"
-    if claim.is_file():
-        before = json.loads(claim.read_text(encoding="utf-8"))
-        if before != settings:
-            changed = ", ".join(
-                f"{key}: {before.get(key)} -> {settings.get(key)}"
-                for key in sorted(before.keys() | settings.keys())
-                if before.get(key) != settings.get(key)
-            )
-            raise HiveError(
-                f"{work.parent.parent}: corpus {work.name!r} was imported with other settings "
-                f"({changed})",
-                "choose another --corpus or --out, or use the same settings",
-            )
-    else:
-        write_json(claim, settings)
-
-
 def _check_repeats(recordings: Sequence[Recording], path: Path) -> None:
     seen: dict[str, Recording] = {}
     for recording in recordings:
@@ -238,7 +222,7 @@ def _import_recordings(batch: _Batch) -> None:
         tick()
     # The table is what says that the batch is done, so it comes last.
     write_quarantine(batch.part.parent, rejects)
-    write_rows(batch.part, rows)
+    write_table(batch.part, rows, CLIP_SCHEMA)
 
 
 class _RejectedError(Exception):
@@ -354,4 +338,4 @@ def _import_specimens(batch: _Batch) -> None:
         )
         rows.append(write_clip(batch.pool, mono, origin))
         tick()
-    write_rows(batch.part, rows)
+    write_table(batch.part, rows, CLIP_SCHEMA)

@@ -171,8 +171,3 @@ def read_quarantine(folder: Path) -> list[Reject]:
         return []
     with path.open(encoding="utf-8", newline="") as handle:
         return [Reject(**row) for row in csv.DictReader(handle)]
-
-
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write clip rows as a part of a table, atomically and without settings."""
-    write_table(path, rows, CLIP_SCHEMA)
