@@ -1,0 +1,1 @@
+"""Embeddings of sound and text, for the perceptual metrics."""
