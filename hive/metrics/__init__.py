@@ -5,6 +5,7 @@ keyword arguments only (`estimate=`, `reference=`, `mixture=`, `sample_rate=`) a
 for each leading index; `hive.metrics.signal.signal_metrics` computes several at once.
 """
 
-from hive.metrics.registry import MetricInfo, available, get
+from hive.metrics.info import MetricInfo
+from hive.metrics.registry import available, get
 
 __all__ = ["MetricInfo", "available", "get"]

@@ -33,6 +33,7 @@ class MetricInfo:
             "estimates" (all tracks of a mixture); "text" (the query); "values" (scores of items,
             one result for all).
         scope: What one value is about.
+        share_of: For shares, the metric whose values are counted.
         features: What it takes of an embedding; empty if it needs none.
         judged: Whether the values come from a judge, a model in a process of its own.
         options: Settings that may show as suffixes of the name.
@@ -50,6 +51,7 @@ class MetricInfo:
     target: str
     requires: tuple[str, ...] = ("estimate", "reference")
     scope: Scope = "item"
+    share_of: str = ""
     features: tuple[Feature, ...] = ()
     judged: bool = False
     options: tuple[str, ...] = ()

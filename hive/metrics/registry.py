@@ -1,258 +1,105 @@
-"""Which metrics there are. To add one: write its file and add one entry here.
+"""Which metrics there are, and what the names of their columns say.
 
-A name says which definition was computed, so that two columns of one name can be compared. Settings
-other than the default show as suffixes: `_L64` (filter of 64 taps), `_d1e-06` (diagonal loading),
-`_zm` (mean removed), in this order, after the whole name: `sdr_bss_i_L64`.
+To add a metric, write its file with a `METRICS` tuple and add the file's name to `_MODULES`.
+
+A name says which definition was computed, so that two columns of one name can be compared. What is
+not the default shows as suffixes after the whole name, in this order:
+
+- `_L64`: filter of 64 taps; `_d1e-06`: diagonal loading; `_zm`: mean removed;
+- `_tm`: torchmetrics' handling of odd cases, in float32, as the ClearSep paper's tables have it;
+- `_bl16k`: the true source is limited to what a rate of 16 kHz can hold; `_bl` alone stands for
+  the rate of the model that is scored;
+- `_32k`: all signals are resampled to 32 kHz first;
+- `@clap-music-speech`: another embedding than `hive.embedding.registry.DEFAULT`.
+
+So `sdr_bss_i_L64_32k` and `clap_a@standin:logmel512`.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
 from hive.errors import HiveError
+from hive.metrics.info import MetricInfo
+
+_MODULES = ("sdr_bss", "sdr", "stoi", "silence", "remix")
+#: Names of the literature for what is a variant here.
+_ALIASES = {
+    "prop_over": "prop_over_sdr",
+    "lpaps_music_speech": "lpaps@clap-music-speech",
+    "clap_t_sam": "clap_t@clap-630k",
+}
+_SUFFIXES = re.compile(
+    r"(?P<base>.*?)(?:_L(?P<taps>\d+))?(?:_d(?P<load>\d[\d.]*(?:e[+-]?\d+)?))?(?P<mean>_zm)?"
+    r"(?P<library>_tm)?(?:_bl(?:(?P<band>\d+(?:\.\d+)?)k)?)?(?:_(?P<rate>\d+(?:\.\d+)?)k)?"
+)
+OF_MODEL = 0
+"""The band of a `_bl` whose rate is still to be taken from the model."""
 
 
 @dataclass(frozen=True)
-class MetricInfo:
-    """What a column of that name means, and what computing it takes.
+class Metric:
+    """A column: a metric and its settings.
 
     Attributes:
-        name: Name in tables, settings and `get`.
-        title: Heading for people.
-        unit: "dB", or "" for plain numbers.
-        higher_is_better: Direction.
-        definition: One sentence.
-        source: Where the definition is from.
-        target: Function that computes it, "module:attribute".
-        requires: Inputs that must be given: "estimate", "reference", "mixture", "sample_rate";
-            "estimates" (all tracks of a mixture); "values" (scores of items, one result for all).
-        needs: Packages that must be installed, by import name.
-        options: Settings that may show as suffixes of the name.
+        name: Name of the column.
+        info: The metric.
+        options: Settings of its function.
+        band: Rate in Hz whose band the true source is limited to, `OF_MODEL`, or None.
+        rate: Rate in Hz that signals are brought to first, or None.
+        embedding: Name of the embedding, or None if the metric needs none.
     """
 
     name: str
-    title: str
-    unit: str
-    higher_is_better: bool
-    definition: str
-    source: str
-    target: str
-    requires: tuple[str, ...] = ("estimate", "reference")
-    needs: tuple[str, ...] = ("scipy",)
-    options: tuple[str, ...] = ()
+    info: MetricInfo
+    options: dict[str, Any] = field(default_factory=dict)
+    band: int | None = None
+    rate: int | None = None
+    embedding: str | None = None
 
     @property
-    def decibel(self) -> bool:
-        """Whether values are in decibels, so that means are also given clipped to a range."""
-        return self.unit == "dB"
+    def suffix(self) -> str:
+        """What the name says beside the metric."""
+        return self.name.removeprefix(self.info.name)
 
     @property
-    def missing(self) -> tuple[str, ...]:
-        """Packages that are needed and not installed."""
-        return tuple(name for name in self.needs if importlib.util.find_spec(name) is None)
+    def title(self) -> str:
+        """Heading for people, with what is not the default."""
+        return f"{self.info.title}{self.suffix}"
 
     @property
-    def available(self) -> bool:
-        """Whether the metric can be computed here."""
-        return not self.missing
+    def compat(self) -> bool:
+        """Whether values are a library's, in float32."""
+        return "compat" in self.options
 
     @property
-    def reason(self) -> str:
-        """Why it cannot be computed here; empty if it can."""
-        return f"not installed: {', '.join(self.missing)}" if self.missing else ""
+    def variant(self) -> str:
+        """What is not the default, in words; empty if nothing is."""
+        words = [f"{key}={value}" for key, value in self.options.items()]
+        if self.band is not None:
+            words.append(f"true source limited to a rate of {self.band or 'the model'} Hz")
+        if self.rate is not None:
+            words.append(f"signals at {self.rate} Hz")
+        if self.embedding is not None and "@" in self.name:
+            words.append(f"embedding {self.embedding}")
+        return ", ".join(words)
 
-    @property
-    def remedy(self) -> str:
-        """What to do about it; empty if nothing is to be done."""
-        return f"pip install {' '.join(self.missing)}" if self.missing else ""
 
-
-_PAIR = ("estimate", "reference")
-_TRIPLE = ("estimate", "reference", "mixture")
-_ABSENT = ("estimate", "mixture")
-_TRACKS = ("estimates", "mixture")
-_BSS = ("filter_length", "load_diag", "zero_mean")
-
-_ENTRIES = (
-    MetricInfo(
-        "sdr_bss",
-        "SDR",
-        "dB",
-        True,
-        "Energy explained by 512 causal shifts of the reference over the rest of the estimate.",
-        "Vincent et al. 2006; torchmetrics signal_distortion_ratio",
-        "hive.metrics.sdr_bss:sdr_bss",
-        _PAIR,
-        options=_BSS,
-    ),
-    MetricInfo(
-        "sdr_bss_i",
-        "SDRi",
-        "dB",
-        True,
-        "sdr_bss of the estimate less that of the mixture.",
-        "Vincent et al. 2006; torchmetrics signal_distortion_ratio",
-        "hive.metrics.sdr_bss:sdr_bss_i",
-        _TRIPLE,
-        options=_BSS,
-    ),
-    MetricInfo(
-        "sdr_plain",
-        "SDR-plain",
-        "dB",
-        True,
-        "Energy of the reference over the energy of its difference from the estimate.",
-        "ClearSep, equation 6",
-        "hive.metrics.sdr:sdr_plain",
-        _PAIR,
-    ),
-    MetricInfo(
-        "sdr_plain_i",
-        "SDRi-plain",
-        "dB",
-        True,
-        "sdr_plain of the estimate less that of the mixture.",
-        "ClearSep, equation 6",
-        "hive.metrics.sdr:sdr_plain_i",
-        _TRIPLE,
-    ),
-    MetricInfo(
-        "si_sdr",
-        "SI-SDR",
-        "dB",
-        True,
-        "Energy of the estimate's projection on the reference over the rest of the estimate.",
-        "Le Roux et al. 2019, without removal of the mean",
-        "hive.metrics.sdr:si_sdr",
-        _PAIR,
-        options=("zero_mean",),
-    ),
-    MetricInfo(
-        "si_sdr_i",
-        "SI-SDRi",
-        "dB",
-        True,
-        "si_sdr of the estimate less that of the mixture.",
-        "Le Roux et al. 2019, without removal of the mean",
-        "hive.metrics.sdr:si_sdr_i",
-        _TRIPLE,
-        options=("zero_mean",),
-    ),
-    MetricInfo(
-        "stoi",
-        "STOI",
-        "",
-        True,
-        "Correlation of third-octave envelopes over 384 ms; a measure of speech.",
-        "Taal et al. 2011; pystoi, extended=False",
-        "hive.metrics.stoi:stoi",
-        (*_PAIR, "sample_rate"),
-    ),
-    MetricInfo(
-        "estoi",
-        "ESTOI",
-        "",
-        True,
-        "Correlation of normalised third-octave spectrograms over 384 ms; a measure of speech.",
-        "Jensen and Taal 2016; pystoi, extended=True",
-        "hive.metrics.stoi:estoi",
-        (*_PAIR, "sample_rate"),
-    ),
-    MetricInfo(
-        "silence_sdr",
-        "Silence-SDR",
-        "dB",
-        True,
-        "Energy of the mixture over the energy of the output for an absent label.",
-        "ClearSep, equation 10",
-        "hive.metrics.silence:silence_sdr",
-        _ABSENT,
-    ),
-    MetricInfo(
-        "silence_si_sdr",
-        "Silence-SISDR",
-        "dB",
-        True,
-        "SI-SDR of the mixture less the output for an absent label, against the mixture.",
-        "ClearSep, equation 11",
-        "hive.metrics.silence:silence_si_sdr",
-        _ABSENT,
-    ),
-    MetricInfo(
-        "silence_sdr_bss",
-        "Silence-SDR-BSS",
-        "dB",
-        True,
-        "sdr_bss of the mixture less the output for an absent label, against the mixture.",
-        "inferred from ClearSep, table 3",
-        "hive.metrics.silence:silence_sdr_bss",
-        _ABSENT,
-    ),
-    MetricInfo(
-        "silent_rate",
-        "Silent rate",
-        "",
-        True,
-        "Share of silence_sdr values of 60 dB or more.",
-        "this package",
-        "hive.metrics.silence:silent_rate",
-        ("values",),
-    ),
-    MetricInfo(
-        "re_sdr",
-        "Re-SDR",
-        "dB",
-        True,
-        "sdr_plain of the sum of all separated tracks against the mixture.",
-        "ClearSep, equation 13",
-        "hive.metrics.remix:re_sdr",
-        _TRACKS,
-    ),
-    MetricInfo(
-        "re_si_sdr",
-        "Re-SISDR",
-        "dB",
-        True,
-        "si_sdr of the sum of all separated tracks against the mixture.",
-        "ClearSep, equation 15",
-        "hive.metrics.remix:re_si_sdr",
-        _TRACKS,
-    ),
-    MetricInfo(
-        "re_sdr_bss",
-        "Re-SDR-BSS",
-        "dB",
-        True,
-        "sdr_bss of the sum of all separated tracks against the mixture.",
-        "inferred from ClearSep, table 4",
-        "hive.metrics.remix:re_sdr_bss",
-        _TRACKS,
-    ),
-    MetricInfo(
-        "prop_over",
-        "Prop>15",
-        "",
-        True,
-        "Share of values strictly above 15 dB.",
-        "ClearSep, table 4",
-        "hive.metrics.remix:prop_over",
-        ("values",),
-    ),
-)
-_METRICS = {info.name: info for info in _ENTRIES}
-_SUFFIXES = re.compile(r"(.*?)(?:_L(\d+))?(?:_d(\d[\d.]*(?:e[+-]?\d+)?))?(_zm)?")
+@functools.cache
+def _metrics() -> dict[str, MetricInfo]:
+    modules = [importlib.import_module(f"hive.metrics.{name}") for name in _MODULES]
+    return {info.name: info for module in modules for info in module.METRICS}
 
 
 def available() -> list[MetricInfo]:
-    """List all metrics with their definitions, and whether they can be computed here."""
-    return list(_ENTRIES)
+    """List all metrics with their definitions."""
+    return list(_metrics().values())
 
 
 def get(name: str) -> Callable[..., Any]:
@@ -262,38 +109,98 @@ def get(name: str) -> Callable[..., Any]:
         name: Name of a metric, with suffixes for settings, such as "si_sdr" or "sdr_bss_L64".
 
     Raises:
-        HiveError: There is no such metric, or a package that it needs is not installed.
-    """
-    info, options = lookup(name)
-    if info.missing:
-        raise HiveError(f"metric {name}: {info.reason}", info.remedy)
-    module, attribute = info.target.split(":")
-    function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
-    return functools.partial(function, **options) if options else function
-
-
-def lookup(name: str) -> tuple[MetricInfo, dict[str, Any]]:
-    """Return the metric that a name stands for and the settings in its suffixes.
-
-    Raises:
         HiveError: There is no such metric.
     """
-    if name in _METRICS:
-        return _METRICS[name], {}
-    match = _SUFFIXES.fullmatch(name)
-    if match is not None and match[1] in _METRICS:
-        info = _METRICS[match[1]]
-        options: dict[str, Any] = {}
-        if match[2]:
-            options["filter_length"] = int(match[2])
-        if match[3]:
-            options["load_diag"] = float(match[3])
-        if match[4]:
-            options["zero_mean"] = True
-        if options and set(options) <= set(info.options):
-            return info, options
-    near = get_close_matches(name, _METRICS, n=1, cutoff=0.5)
-    raise HiveError(
+    metric = resolve(name)
+    module, _, attribute = metric.info.target.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    if metric.info.scope == "share":
+        return function
+    options = dict(metric.options)
+    if "@" in metric.name:
+        options["embedding"] = metric.embedding
+    if options:
+        function = functools.partial(function, **options)
+    if metric.band is None and metric.rate is None and not metric.compat:
+        return function
+    from hive.metrics.routes import routed
+
+    return routed(metric, function)
+
+
+def resolve(name: str) -> Metric:
+    """Return the metric and the settings that a name stands for.
+
+    Raises:
+        HiveError: There is no such metric, or it has no such setting.
+    """
+    text, _, embedding = _ALIASES.get(name, name).partition("@")
+    match = _SUFFIXES.fullmatch(text)
+    known = _metrics()
+    info = known.get(text) or (known.get(match["base"]) if match else None)
+    if info is None or (embedding and not info.features) or name.endswith("@"):
+        raise _unknown(name)
+    found = match.groupdict() if match and text not in known else {}
+    metric = Metric(
+        name=f"{text}@{embedding}" if embedding else text,
+        info=info,
+        options=_options(found),
+        band=_hertz(found.get("band")) if "_bl" in text.removeprefix(info.name) else None,
+        rate=_hertz(found["rate"]) if found.get("rate") else None,
+        embedding=(embedding or default_embedding()) if info.features else None,
+    )
+    if not set(metric.options) <= set(info.options) or (
+        (metric.band is not None or metric.rate is not None) and not _is_signal(info)
+    ):
+        raise _unknown(name)
+    return metric
+
+
+def with_band(metric: Metric, rate: int) -> Metric:
+    """Give a metric with `_bl` the rate of a model in Hz."""
+    name = re.sub(r"_bl(?=_|$)", f"_bl{rate / 1000:g}k", metric.name)
+    return replace(metric, name=name, band=rate)
+
+
+def with_embedding(metric: Metric, embedding: str) -> Metric:
+    """Give a metric whose name says no embedding another one than the default."""
+    if not metric.info.features or "@" in metric.name or embedding == default_embedding():
+        return metric
+    return replace(metric, name=f"{metric.name}@{embedding}", embedding=embedding)
+
+
+def default_embedding() -> str:
+    """Return the embedding of names that say none."""
+    from hive.embedding.registry import DEFAULT
+
+    return DEFAULT
+
+
+def _is_signal(info: MetricInfo) -> bool:
+    return info.scope in ("item", "mixture") and not info.features and not info.judged
+
+
+def _options(found: dict[str, str | None]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if taps := found.get("taps"):
+        options["filter_length"] = int(taps)
+    if load := found.get("load"):
+        options["load_diag"] = float(load)
+    if found.get("mean"):
+        options["zero_mean"] = True
+    if found.get("library"):
+        options["compat"] = "torchmetrics"
+    return options
+
+
+def _hertz(kilohertz: str | None) -> int:
+    return round(1000 * float(kilohertz)) if kilohertz else OF_MODEL
+
+
+def _unknown(name: str) -> HiveError:
+    known = _metrics()
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    return HiveError(
         f"there is no metric {name!r}",
-        f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(_METRICS)}",
+        f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}",
     )

@@ -9,8 +9,8 @@ re_si_sdr
     SI-SDR of Y against X (ClearSep, equation 15).
 re_sdr_bss
     BSS-eval SDR of Y against X, which the numbers printed by ClearSep (table 4) agree with.
-prop_over
-    Share of items above a threshold, 15 dB there.
+prop_over_sdr, prop_over_si_sdr
+    Share of mixtures whose re_sdr_bss or re_si_sdr exceeds 15 dB (ClearSep, table 4).
 
 A copy of the mixture as one track and silence as the rest is perfect by these: report beside them
 whether the tracks differ. A mixture needs two labels or more. Odd cases as in `hive.metrics.sdr`;
@@ -20,12 +20,89 @@ an item with a missing track, given as NaN, scores NaN with `on_bad="nan"`.
 from __future__ import annotations
 
 import math
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from hive.metrics import sdr, sdr_bss
+from hive.metrics.info import MetricInfo
 from hive.metrics.validate import Batch, FloatArray, Length, OnBad, as_floats, load, match_length
+
+Compat: TypeAlias = Literal["torchmetrics"] | None
+
+_INPUTS = ("estimates", "mixture")
+METRICS = (
+    MetricInfo(
+        "re_sdr",
+        "Re-SDR",
+        "dB",
+        True,
+        "sdr_plain of the sum of all separated tracks against the mixture.",
+        "sdr_plain(sum of e, x)",
+        "ClearSep, equation 13",
+        "hive.metrics.remix:re_sdr",
+        _INPUTS,
+        scope="mixture",
+        packages=("numpy",),
+    ),
+    MetricInfo(
+        "re_si_sdr",
+        "Re-SISDR",
+        "dB",
+        True,
+        "si_sdr of the sum of all separated tracks against the mixture.",
+        "si_sdr(sum of e, x)",
+        "ClearSep, equation 15",
+        "hive.metrics.remix:re_si_sdr",
+        _INPUTS,
+        scope="mixture",
+        options=("compat",),
+        packages=("numpy",),
+    ),
+    MetricInfo(
+        "re_sdr_bss",
+        "Re-SDR-BSS",
+        "dB",
+        True,
+        "sdr_bss of the sum of all separated tracks against the mixture.",
+        "sdr_bss(sum of e, x)",
+        "inferred from ClearSep, table 4",
+        "hive.metrics.remix:re_sdr_bss",
+        _INPUTS,
+        scope="mixture",
+        options=("compat",),
+    ),
+    MetricInfo(
+        "prop_over_sdr",
+        "Prop>15 of Re-SDR-BSS",
+        "",
+        True,
+        "Share of re_sdr_bss values strictly above 15 dB.",
+        "share of re_sdr_bss > 15 dB",
+        "ClearSep, table 4",
+        "hive.metrics.remix:prop_over",
+        ("values",),
+        scope="share",
+        share_of="re_sdr_bss",
+        options=("compat",),
+    ),
+    MetricInfo(
+        "prop_over_si_sdr",
+        "Prop>15 of Re-SISDR",
+        "",
+        True,
+        "Share of re_si_sdr values strictly above 15 dB.",
+        "share of re_si_sdr > 15 dB",
+        "ClearSep, table 4",
+        "hive.metrics.remix:prop_over",
+        ("values",),
+        scope="share",
+        share_of="re_si_sdr",
+        options=("compat",),
+        packages=("numpy",),
+    ),
+)
 
 
 def re_sdr(
@@ -69,10 +146,15 @@ def re_si_sdr(
     sample_rate: int | None = None,
     length: Length = "strict",
     on_bad: OnBad = "raise",
+    compat: Compat = None,
 ) -> FloatArray:
-    """SI-SDR of the remix in dB; arguments as `re_sdr`."""
-    batch = _load(estimate, mixture, length, on_bad)
-    return sdr.si_values(batch, batch.estimates)
+    """SI-SDR of the remix in dB.
+
+    Arguments as `re_sdr`; `compat="torchmetrics"` gives that library's values in odd cases,
+    computed in the type of the inputs.
+    """
+    batch = _load(estimate, mixture, length, on_bad, compat)
+    return sdr.si_values(batch, batch.estimates, compat=compat)
 
 
 def re_sdr_bss(
@@ -83,10 +165,11 @@ def re_sdr_bss(
     sample_rate: int | None = None,
     length: Length = "strict",
     on_bad: OnBad = "raise",
+    compat: Compat = None,
 ) -> FloatArray:
-    """BSS-eval SDR of the remix in dB; arguments as `re_sdr`."""
-    batch = _load(estimate, mixture, length, on_bad)
-    return sdr_bss.bss_values(batch, batch.estimates, sdr_bss.Options())
+    """BSS-eval SDR of the remix in dB; arguments as `re_si_sdr`."""
+    batch = _load(estimate, mixture, length, on_bad, compat)
+    return sdr_bss.bss_values(batch, batch.estimates, sdr_bss.Options(compat=compat))
 
 
 def prop_over(values: npt.ArrayLike, threshold: float = 15.0) -> float:
@@ -104,8 +187,15 @@ def prop_over(values: npt.ArrayLike, threshold: float = 15.0) -> float:
     return float(np.mean(defined > threshold)) if defined.size else math.nan
 
 
-def _load(estimate: npt.ArrayLike, mixture: npt.ArrayLike, length: Length, on_bad: OnBad) -> Batch:
-    tracks, whole = as_floats(estimate, "estimate"), as_floats(mixture, "mixture")
+def _load(
+    estimate: npt.ArrayLike,
+    mixture: npt.ArrayLike,
+    length: Length,
+    on_bad: OnBad,
+    compat: Compat = None,
+) -> Batch:
+    keep = compat is not None
+    tracks, whole = as_floats(estimate, "estimate", keep), as_floats(mixture, "mixture", keep)
     if tracks.ndim < 2 or tracks.shape[-2] < 2:
         raise ValueError(
             f"estimate has shape {tracks.shape}; a remix needs two tracks or more, (..., S, T)"
@@ -114,4 +204,4 @@ def _load(estimate: npt.ArrayLike, mixture: npt.ArrayLike, length: Length, on_ba
         tracks = match_length(tracks, whole.shape[-1])
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is found below
         remix = tracks.sum(axis=-2)
-    return load(estimate=remix, reference=whole, length=length, on_bad=on_bad)
+    return load(estimate=remix, reference=whole, length=length, on_bad=on_bad, keep_dtype=keep)

@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hive.metrics import compat as libraries
+from hive.metrics.info import MetricInfo
 from hive.metrics.validate import Batch, FloatArray, Length, OnBad, Signal, load
 
 EXACT_ERROR = 1e-25  # of the reference's energy: what rounding leaves of equal sums
@@ -36,6 +37,59 @@ EXACT_COHERENCE = 1 - 1e-13
 CANCELLATION = 1e-4  # differences of energies smaller than this are summed sample by sample
 
 Compat: TypeAlias = Literal["torchmetrics", "audiosep"] | None
+
+METRICS = (
+    MetricInfo(
+        "sdr_plain",
+        "SDR-plain",
+        "dB",
+        True,
+        "Energy of the reference over the energy of its difference from the estimate.",
+        "10 log10(|r|^2 / |r - e|^2)",
+        "ClearSep, equation 6",
+        "hive.metrics.sdr:sdr_plain",
+        options=("compat",),
+        packages=("numpy",),
+    ),
+    MetricInfo(
+        "sdr_plain_i",
+        "SDRi-plain",
+        "dB",
+        True,
+        "sdr_plain of the estimate less that of the mixture.",
+        "sdr_plain(e, r) - sdr_plain(x, r)",
+        "ClearSep, equation 6",
+        "hive.metrics.sdr:sdr_plain_i",
+        ("estimate", "reference", "mixture"),
+        options=("compat",),
+        packages=("numpy",),
+    ),
+    MetricInfo(
+        "si_sdr",
+        "SI-SDR",
+        "dB",
+        True,
+        "Energy of the estimate's projection on the reference over the rest of the estimate.",
+        "10 log10(|s|^2 / |e - s|^2), s = (<e, r> / |r|^2) r",
+        "Le Roux et al. 2019, without removal of the mean",
+        "hive.metrics.sdr:si_sdr",
+        options=("zero_mean", "compat"),
+        packages=("numpy",),
+    ),
+    MetricInfo(
+        "si_sdr_i",
+        "SI-SDRi",
+        "dB",
+        True,
+        "si_sdr of the estimate less that of the mixture.",
+        "si_sdr(e, r) - si_sdr(x, r)",
+        "Le Roux et al. 2019, without removal of the mean",
+        "hive.metrics.sdr:si_sdr_i",
+        ("estimate", "reference", "mixture"),
+        options=("zero_mean", "compat"),
+        packages=("numpy",),
+    ),
+)
 
 
 def sdr_plain(

@@ -31,11 +31,40 @@ from typing import Literal, TypeAlias
 import numpy.typing as npt
 
 from hive.metrics import compat as libraries
+from hive.metrics.info import MetricInfo
 from hive.metrics.projection import explained_energy, lag_products
 from hive.metrics.sdr import EXACT_COHERENCE, decibel, improvement
 from hive.metrics.validate import Batch, FloatArray, Length, OnBad, Signal, load
 
 Compat: TypeAlias = Literal["torchmetrics"] | None
+
+OPTIONS = ("filter_length", "load_diag", "zero_mean", "compat")
+METRICS = (
+    MetricInfo(
+        "sdr_bss",
+        "SDR",
+        "dB",
+        True,
+        "Energy explained by 512 causal shifts of the reference over the rest of the estimate.",
+        "10 log10(c / (1 - c)), c = b' A^-1 b, A = autocorrelation of r, b = cross-correlation of "
+        "r and e, lags 0 to 511, both of norm 1",
+        "Vincent et al. 2006; torchmetrics signal_distortion_ratio",
+        "hive.metrics.sdr_bss:sdr_bss",
+        options=OPTIONS,
+    ),
+    MetricInfo(
+        "sdr_bss_i",
+        "SDRi",
+        "dB",
+        True,
+        "sdr_bss of the estimate less that of the mixture.",
+        "sdr_bss(e, r) - sdr_bss(x, r)",
+        "Vincent et al. 2006; torchmetrics signal_distortion_ratio",
+        "hive.metrics.sdr_bss:sdr_bss_i",
+        ("estimate", "reference", "mixture"),
+        options=OPTIONS,
+    ),
+)
 
 
 @dataclass(frozen=True)

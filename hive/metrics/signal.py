@@ -16,22 +16,32 @@ from typing import Any, TypeAlias
 import numpy.typing as npt
 
 from hive.metrics import sdr, sdr_bss, silence, stoi
-from hive.metrics.registry import lookup
-from hive.metrics.validate import Batch, FloatArray, Length, OnBad, Signal, load
+from hive.metrics.registry import Metric, resolve
+from hive.metrics.routes import route
+from hive.metrics.validate import (
+    Batch,
+    FloatArray,
+    Length,
+    OnBad,
+    Signal,
+    as_floats,
+    load,
+    match_length,
+)
 
 _Function: TypeAlias = Callable[[Batch, list[Signal], int | None, dict[str, Any]], FloatArray]
 _FUNCTIONS: Mapping[str, _Function] = {
     "sdr_bss": lambda b, tested, _, o: sdr_bss.bss_values(b, tested, sdr_bss.Options(**o)),
-    "sdr_plain": lambda b, tested, _, o: sdr.plain_values(b, tested),
+    "sdr_plain": lambda b, tested, _, o: sdr.plain_values(b, tested, **o),
     "si_sdr": lambda b, tested, _, o: sdr.si_values(b, tested, **o),
     "stoi": lambda b, tested, rate, o: stoi.stoi_values(b, tested, rate),
     "estoi": lambda b, tested, rate, o: stoi.stoi_values(b, tested, rate, extended=True),
     "sdr_bss_i": lambda b, _, __, o: sdr_bss.bss_improvement(b, sdr_bss.Options(**o)),
-    "sdr_plain_i": lambda b, _, __, o: sdr.plain_improvement(b),
+    "sdr_plain_i": lambda b, _, __, o: sdr.plain_improvement(b, **o),
     "si_sdr_i": lambda b, _, __, o: sdr.si_improvement(b, **o),
     "silence_sdr": lambda b, _, __, o: silence.silence_values(b),
-    "silence_si_sdr": lambda b, _, __, o: silence.silence_si_values(b),
-    "silence_sdr_bss": lambda b, _, __, o: silence.silence_bss_values(b),
+    "silence_si_sdr": lambda b, _, __, o: silence.silence_si_values(b, **o),
+    "silence_sdr_bss": lambda b, _, __, o: silence.silence_bss_values(b, **o),
 }
 _OF_MIXTURE = ("sdr_bss", "sdr_plain", "si_sdr", "stoi", "estoi")
 
@@ -69,31 +79,77 @@ def signal_metrics(
         HiveError: There is no such metric.
         ValueError: A metric cannot be computed here, or see `hive.metrics.validate.load`.
     """
-    metrics = {name: lookup(name) for name in (*names, *anchors)}
-    if not metrics:
-        return {}
-    outside = [name for name in names if metrics[name][0].name not in _FUNCTIONS]
-    outside += [name for name in anchors if metrics[name][0].name not in _OF_MIXTURE]
+    metrics = {name: resolve(name) for name in (*names, *anchors)}
+    outside = [name for name in names if metrics[name].info.name not in _FUNCTIONS]
+    outside += [name for name in anchors if metrics[name].info.name not in _OF_MIXTURE]
     if outside:
         raise ValueError(f"not computed from these signals: {', '.join(outside)}")
-    inputs = {one for info, _ in metrics.values() for one in info.requires}
-    inputs |= {"mixture"} if anchors else set()
+    signals = {"estimate": estimate, "reference": reference, "mixture": mixture}
+    values: dict[str, FloatArray] = {}
+    for group in _by_route(metrics).values():
+        batch, rate = _load(group, signals, sample_rate, anchors, length, on_bad)
+        values |= _compute(group, batch, rate, names, anchors)
+    return {name: values[name] for name in names} | {
+        f"mixture:{name}": values[f"mixture:{name}"] for name in anchors
+    }
+
+
+def _by_route(metrics: Mapping[str, Metric]) -> dict[Any, list[Metric]]:
+    """Gather the metrics that see the same signals."""
+    groups: dict[Any, list[Metric]] = {}
+    for metric in metrics.values():
+        groups.setdefault((metric.band, metric.rate, metric.compat), []).append(metric)
+    return groups
+
+
+def _load(
+    group: Sequence[Metric],
+    signals: Mapping[str, npt.ArrayLike | None],
+    sample_rate: int | None,
+    anchors: Sequence[str],
+    length: Length,
+    on_bad: OnBad,
+) -> tuple[Batch, int | None]:
+    inputs = {one for metric in group for one in metric.info.requires}
+    inputs |= {"mixture"} if any(metric.name in anchors for metric in group) else set()
+    needs = [name for name in signals if name in inputs]
+    first = group[0]
+    given: Mapping[str, Any] = signals
+    if first.band is not None or first.rate is not None or first.compat:
+        arrays = {name: as_floats(signals[name], name) for name in needs}
+        if length == "match":
+            anchor = next(arrays[name] for name in ("reference", "mixture") if name in arrays)
+            arrays["estimate"] = match_length(arrays["estimate"], anchor.shape[-1])
+        given, sample_rate = route(first, arrays, sample_rate)
     batch = load(
-        estimate=estimate,
-        reference=reference,
-        mixture=mixture,
-        needs=[one for one in ("estimate", "reference", "mixture") if one in inputs],
+        estimate=given.get("estimate"),
+        reference=given.get("reference"),
+        mixture=given.get("mixture"),
+        needs=needs,
         length=length,
         on_bad=on_bad,
+        keep_dtype=first.compat,
     )
+    return batch, sample_rate
 
-    def compute(name: str, tested: list[Signal]) -> FloatArray:
-        info, options = metrics[name]
-        return _FUNCTIONS[info.name](batch, tested, sample_rate, options)
+
+def _compute(
+    group: Sequence[Metric],
+    batch: Batch,
+    sample_rate: int | None,
+    names: Sequence[str],
+    anchors: Sequence[str],
+) -> dict[str, FloatArray]:
+    def compute(metric: Metric, tested: list[Signal]) -> FloatArray:
+        return _FUNCTIONS[metric.info.name](batch, tested, sample_rate, metric.options)
 
     # Improvements first: they correlate estimate and mixture with the reference in one go.
-    order = sorted(names, key=lambda name: "mixture" not in metrics[name][0].requires)
-    values = {name: compute(name, batch.estimates) for name in order}
-    return {name: values[name] for name in names} | {
-        f"mixture:{name}": compute(name, batch.mixtures) for name in anchors
+    order = sorted(group, key=lambda metric: "mixture" not in metric.info.requires)
+    values = {
+        metric.name: compute(metric, batch.estimates) for metric in order if metric.name in names
+    }
+    return values | {
+        f"mixture:{metric.name}": compute(metric, batch.mixtures)
+        for metric in group
+        if metric.name in anchors
     }

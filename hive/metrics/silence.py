@@ -27,9 +27,65 @@ import numpy as np
 import numpy.typing as npt
 
 from hive.metrics import sdr, sdr_bss
+from hive.metrics.info import MetricInfo
 from hive.metrics.validate import Batch, FloatArray, Length, OnBad, Signal, load
 
 Compat: TypeAlias = Literal["torchmetrics"] | None
+
+_INPUTS = ("estimate", "mixture")
+METRICS = (
+    MetricInfo(
+        "silence_sdr",
+        "Silence-SDR",
+        "dB",
+        True,
+        "Energy of the mixture over the energy of the output for an absent label.",
+        "10 log10(|x|^2 / |e|^2)",
+        "ClearSep, equation 10",
+        "hive.metrics.silence:silence_sdr",
+        _INPUTS,
+        packages=("numpy",),
+    ),
+    MetricInfo(
+        "silence_si_sdr",
+        "Silence-SISDR",
+        "dB",
+        True,
+        "SI-SDR of the mixture less the output for an absent label, against the mixture.",
+        "si_sdr(x - e, x)",
+        "ClearSep, equation 11",
+        "hive.metrics.silence:silence_si_sdr",
+        _INPUTS,
+        options=("compat",),
+        packages=("numpy",),
+    ),
+    MetricInfo(
+        "silence_sdr_bss",
+        "Silence-SDR-BSS",
+        "dB",
+        True,
+        "sdr_bss of the mixture less the output for an absent label, against the mixture.",
+        "sdr_bss(x - e, x)",
+        "inferred from ClearSep, table 3",
+        "hive.metrics.silence:silence_sdr_bss",
+        _INPUTS,
+        options=("compat",),
+    ),
+    MetricInfo(
+        "silent_rate",
+        "Silent rate",
+        "",
+        True,
+        "Share of silence_sdr values of 60 dB or more.",
+        "share of silence_sdr(e, x) >= 60 dB",
+        "this package",
+        "hive.metrics.silence:silent_rate",
+        ("values",),
+        scope="share",
+        share_of="silence_sdr",
+        packages=("numpy",),
+    ),
+)
 
 
 def silence_sdr(

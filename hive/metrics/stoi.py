@@ -41,6 +41,7 @@ import numpy.typing as npt
 import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 
+from hive.metrics.info import MetricInfo
 from hive.metrics.polyphase import resampler
 from hive.metrics.validate import Batch, FloatArray, Length, OnBad, Signal, load
 
@@ -54,6 +55,33 @@ ROWS_AT_ONCE = 128  # frames or runs: keeps temporaries in the cache, and off th
 EPS = float(np.finfo(np.float64).eps)
 
 Compat: TypeAlias = Literal["pystoi"] | None
+
+METRICS = (
+    MetricInfo(
+        "stoi",
+        "STOI",
+        "",
+        True,
+        "Correlation of third-octave envelopes over 384 ms; a measure of speech.",
+        "mean over 15 bands and runs of 30 frames of the correlation of r's envelope with e's, "
+        "scaled and clipped at -15 dB of distortion, at 10 kHz",
+        "Taal et al. 2011; pystoi, extended=False",
+        "hive.metrics.stoi:stoi",
+        ("estimate", "reference", "sample_rate"),
+    ),
+    MetricInfo(
+        "estoi",
+        "ESTOI",
+        "",
+        True,
+        "Correlation of normalised third-octave spectrograms over 384 ms; a measure of speech.",
+        "mean over runs of 30 frames of the correlation of the spectrograms, normalised along time "
+        "and bands, at 10 kHz",
+        "Jensen and Taal 2016; pystoi, extended=True",
+        "hive.metrics.stoi:estoi",
+        ("estimate", "reference", "sample_rate"),
+    ),
+)
 
 
 def stoi(
