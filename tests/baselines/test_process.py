@@ -109,6 +109,7 @@ def test_a_worker_that_hangs_is_stopped() -> None:
         (_command("slow-hello"), "no reply within 1 s"),
         (_command("bad-rate"), "field sample_rate of its hello is 'fast'"),
         (_command("old"), "protocol 0"),
+        (_command("judge"), "its task is 'judge', not 'separate'"),
         ("/no/such/program", "cannot be started"),
         ("program 'unclosed", "No closing quotation"),
     ],
@@ -122,7 +123,7 @@ def test_a_worker_that_does_not_start(command: str, told: str) -> None:
 
 def test_close_ends_the_worker_and_removes_its_files(model: ProcessSeparator) -> None:
     _ask(model, "Dog")
-    process, folder = model._worker._process, model._folder  # type: ignore[union-attr]
+    process, folder = model._worker._program.process, model._worker.folder  # type: ignore[union-attr]
     assert folder.is_dir()
     model.close()
     assert process.poll() == 0

@@ -38,6 +38,8 @@ for line in sys.stdin:
             HELLO["sample_rate"] = "fast"
         if MODE == "old":
             HELLO["protocol"] = 0
+        if MODE == "judge":
+            HELLO["task"] = "judge"
         if MODE == "any-rate":
             HELLO["sample_rate"] = 0
         reply({**HELLO, "negatives": True, "details": {"device": request["device"]}})
