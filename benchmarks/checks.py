@@ -13,10 +13,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from benchmarks.results import Aggregate
+from benchmarks.results import Aggregate, Anchor
 
 #: Up to 40 dB; above, rounding in the projections grows with the ratio (1e-4 at 60 dB).
 TOLERANCE_DB = 1e-6
+#: For cosines and distances of unit vectors in float32.
+UNIT_TOLERANCE = 2e-3
 _EXACT_TO_DB = 40.0
 _HIGHEST_DB = 130.0
 _NEPER = np.log(10.0) / 10.0
@@ -26,6 +28,7 @@ Floats = NDArray[np.float64]
 def check_run(
     scores: pa.Table,
     aggregates: Sequence[Aggregate],
+    anchors: Sequence[Anchor],
     *,
     residual: float,
     expected: int,
@@ -36,6 +39,7 @@ def check_run(
     Args:
         scores: One row an item.
         aggregates: What was made of them.
+        anchors: What the reference itself, silence and others score.
         residual: Largest difference of a stored mixture from the sum of its stored sources.
         expected: Number of items asked for.
         failed: Number of items without scores.
@@ -66,7 +70,77 @@ def check_run(
             # With S = 10^(plain / 10) > 1, the best scaling leaves at least S - 1.
             bound = np.where(plain > 0, plain + 10 * np.log10(-np.expm1(-plain * _NEPER)), -np.inf)
         checks.append(_inequality("si_sdr_bounded_by_sdr_plain", bound, _values(scores, "si_sdr")))
+    checks += _embedded(scores)
+    checks += _sanity(anchors)
     checks.append(_overall(aggregates))
+    return checks
+
+
+def _embedded(scores: pa.Table) -> list[dict[str, Any]]:
+    """Check that the distance and the cosine of two unit vectors agree, item by item."""
+    checks = []
+    for name in scores.column_names:
+        base, at, embedding = name.partition("@")
+        cosine = f"clap_a{at}{embedding}"
+        if base != "fad_pair" or cosine not in scores.column_names:
+            continue
+        with np.errstate(invalid="ignore"):
+            expected = np.sqrt(np.maximum(0.0, 2 - 2 * _values(scores, cosine)))
+            # Near 0, the square root magnifies the rounding of the cosine.
+            off = np.abs(_values(scores, name) - expected) > UNIT_TOLERANCE
+        checks.append(
+            _record(
+                f"{name}_agrees_with_{cosine}",
+                not off.any(),
+                f"{np.count_nonzero(off)} of {len(off)} items differ by more than {UNIT_TOLERANCE}",
+            )
+        )
+    return checks
+
+
+#: What a metric must say of the true source itself, and of silence, by definition.
+_EXPECTED = {
+    "reference": {
+        "sdr_bss": np.inf,
+        "sdr_plain": np.inf,
+        "si_sdr": np.inf,
+        "stoi": 1.0,
+        "estoi": 1.0,
+        "clap_a": 1.0,
+        "fad_pair": 0.0,
+        "fad": 0.0,
+        "lpaps": 0.0,
+    },
+    "silence": {
+        "sdr_bss": -np.inf,
+        "si_sdr": -np.inf,
+        "sdr_plain": 0.0,
+        "stoi": 0.0,
+        "silence_sdr": np.inf,
+        "silence_si_sdr": np.inf,
+    },
+}
+
+
+def _sanity(anchors: Sequence[Anchor]) -> list[dict[str, Any]]:
+    """Check what is known beforehand of the true source and of silence as estimates."""
+    checks = []
+    for row, expected in _EXPECTED.items():
+        found = {
+            each.metric: (each.mean, expected[definition])
+            for each in anchors
+            if each.name == row
+            and each.group == "overall"
+            and (definition := each.metric.partition("@")[0]) in expected
+        }
+        wrong = [
+            f"{metric} is {value:g} and not {right:g}"
+            for metric, (value, right) in found.items()
+            if value != right and not abs(value - right) <= UNIT_TOLERANCE
+        ]
+        if found:
+            detail = "; ".join(wrong) or f"{', '.join(found)} are as they must be"
+            checks.append(_record(f"{row}_scores_as_defined", not wrong, detail))
     return checks
 
 
@@ -93,6 +167,8 @@ def _overall(aggregates: Sequence[Aggregate]) -> dict[str, Any]:
     levels: dict[str, list[float]] = {}
     worst = 0.0
     for each in aggregates:
+        if each.group == "flat":
+            continue
         if each.group != "overall":
             levels.setdefault(each.metric, []).append(each.mean)
             continue

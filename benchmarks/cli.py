@@ -1,4 +1,4 @@
-"""Sub-commands of `hive-bench` about the benchmark: `evaluate`, `tasks` and `metrics`."""
+"""Sub-commands of `hive-bench` about the benchmark: evaluate, report, compare, tasks, metrics."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.compare.cli import compare
 from benchmarks.report.cli import report
 
 app = typer.Typer()
@@ -34,7 +35,24 @@ def evaluate(
     metrics: Annotated[
         str | None,
         typer.Option(
-            metavar="A,B", help="Metrics, see hive-bench metrics; else those of the task."
+            metavar="A,B",
+            help="Metrics, see hive-bench metrics, or a preset of the task such as clearsep-paper; "
+            "else those of the task.",
+        ),
+    ] = None,
+    embedding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Embedding of the perceptual metrics, see hive-bench checkpoints list; "
+            "standin:logmel512 and standin:htsat-random are for tests and demos.",
+        ),
+    ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="Judge: process:COMMAND, see docs/judge.md; else that of HIVE_JUDGE.",
         ),
     ] = None,
     limit: Annotated[
@@ -88,6 +106,8 @@ def evaluate(
         task=task,
         split=split,
         metrics=_names(metrics),
+        embedding=embedding,
+        judge=judge,
         limit=limit,
         device=device,
         batch_size=batch_size,
@@ -107,6 +127,7 @@ def evaluate(
 
 
 app.command()(report)
+app.command()(compare)
 
 
 @app.command(epilog="Example: hive-bench tasks")
@@ -136,30 +157,36 @@ def tasks(as_json: Json = False) -> None:
     )
 
 
-@app.command(epilog="Example: hive-bench metrics --json")
-def metrics(as_json: Json = False) -> None:
-    """List the metrics, what each needs and whether it is available here."""
-    from benchmarks.catalogue import listing
-    from hive.console import print_json, print_table
+metrics_app = typer.Typer(help="List the metrics, or check them against other libraries.")
+app.add_typer(metrics_app, name="metrics")
 
-    found = listing()
+
+@metrics_app.callback(
+    invoke_without_command=True, epilog="Example: hive-bench metrics --json"
+)
+def metrics(
+    context: typer.Context,
+    embedding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Embedding, if not the default.")
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="Judge, if not that of HIVE_JUDGE.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the metrics: formula, source, what each needs and whether it is available here."""
+    if context.invoked_subcommand is not None:
+        return
+    from benchmarks.catalogue import listing
+    from benchmarks.metric_list import show_metrics
+    from hive.console import print_json
+    from hive.metrics.registry import default_embedding
+
+    found = listing(embedding or default_embedding(), judge)
     if as_json:
         print_json(found)
-        return
-    print_table(
-        ["metric", "unit", "better", "tasks", "available", "definition"],
-        [
-            (
-                each["name"],
-                each["unit"],
-                "higher" if each["higher_is_better"] else "lower",
-                ", ".join(each["tasks"]),
-                "yes" if each["available"] else f"no: {each['reason']}. Remedy: {each['remedy']}",
-                each["definition"],
-            )
-            for each in found
-        ],
-    )
+    else:
+        show_metrics(found)
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

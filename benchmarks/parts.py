@@ -2,7 +2,8 @@
 
 `RUN/.hive/run.json` says what the run is; a run with other settings into the same folder is
 refused. `RUN/.hive/parts/CHUNK.parquet` appears, whole, when a chunk is scored, so a run that was
-killed loses only what it was working on.
+killed loses only what it was working on. What metrics of whole sets need of the chunk lies beside
+it in `CHUNK.safetensors`, which is written before it.
 """
 
 from __future__ import annotations
@@ -10,18 +11,26 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.results import ROW_SCHEMA
+from benchmarks.sanity import ROWS
+from benchmarks.tasks import Float
 from hive.claims import describe, differences
 from hive.errors import HiveError
-from hive.files import atomic_open, remove_temporaries, write_json
+from hive.files import atomic_open, remove_temporaries, write_bytes, write_json
 
-#: Columns that only parts have: a metric of the unprocessed mixture.
-ANCHOR_PREFIX = "mixture:"
+#: Embedding, feature, row of `benchmarks.sanity` or "estimate", mix_id, source_id.
+VectorKey: TypeAlias = tuple[str, str, str, str, str]
+
+
+def sanity_column(row: str, metric: str) -> str:
+    """Return the column that only parts have: a metric of a row of `benchmarks.sanity`."""
+    return f"{row}:{metric}"
 
 
 @dataclass
@@ -29,17 +38,19 @@ class Part:
     """The scores of one chunk.
 
     Attributes:
-        rows: Columns of `ROW_SCHEMA`, metrics, and anchors under `ANCHOR_PREFIX`; a metric that
-            does not apply to a row is not in it.
+        rows: Columns of `ROW_SCHEMA`, metrics, and those of `sanity_column`; a metric that does
+            not apply to a row is not in it.
         failures: mix_id, source_id and error of the items without scores.
         examples: Records of the examples written.
         residual: Largest difference of a mixture from the sum of its sources.
+        vectors: What metrics of whole sets need.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     failures: list[dict[str, str]] = field(default_factory=list)
     examples: list[dict[str, Any]] = field(default_factory=list)
     residual: float = 0.0
+    vectors: dict[VectorKey, Float] = field(default_factory=dict)
 
 
 class RunFolder:
@@ -57,7 +68,7 @@ class RunFolder:
     def __init__(self, path: Path, identity: dict[str, Any], metrics: tuple[str, ...]) -> None:
         self.path = path
         self._parts = path / ".hive" / "parts"
-        anchors = [f"{ANCHOR_PREFIX}{name}" for name in metrics]
+        anchors = [sanity_column(row, name) for row in ROWS for name in metrics]
         self.schema = pa.schema(
             [*ROW_SCHEMA, *(pa.field(name, pa.float64()) for name in (*metrics, *anchors))]
         )
@@ -84,8 +95,28 @@ class RunFolder:
         except (pa.ArrowInvalid, ValueError, KeyError, TypeError) as error:
             raise HiveError(f"{file}: not a part of a run ({error})", "delete it") from error
 
+    def vectors(self, name: str) -> dict[VectorKey, Float]:
+        """Return what metrics of whole sets need of a finished chunk."""
+        from safetensors.numpy import load_file
+
+        file = self._parts / f"{name}.safetensors"
+        if not file.is_file():
+            return {}
+        try:
+            found = load_file(file)
+        except Exception as error:
+            raise HiveError(
+                f"{file}: not a part of a run ({error})", f"delete it and {name}.parquet beside it"
+            ) from error
+        return {_key(text): array for text, array in found.items()}
+
     def write(self, name: str, part: Part) -> None:
         """Write a finished chunk."""
+        if part.vectors:
+            from safetensors.numpy import save
+
+            arrays = {"/".join(key): np.ascontiguousarray(a) for key, a in part.vectors.items()}
+            write_bytes(self._parts / f"{name}.safetensors", save(arrays))
         facts = {
             "failures": part.failures,
             "examples": part.examples,
@@ -94,6 +125,11 @@ class RunFolder:
         table = pa.Table.from_pylist(part.rows, schema=self.schema)
         with atomic_open(self._parts / f"{name}.parquet") as handle:
             pq.write_table(table.replace_schema_metadata({"part": json.dumps(facts)}), handle)
+
+
+def _key(text: str) -> VectorKey:
+    embedding, feature, row, mix_id, source_id = text.split("/")
+    return embedding, feature, row, mix_id, source_id
 
 
 def _read_json(path: Path) -> dict[str, Any]:

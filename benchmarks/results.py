@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,7 +31,7 @@ from pydantic import (
 from hive.errors import HiveError
 from hive.files import atomic_open, write_text
 
-SCHEMA_VERSION: Literal["1.0"] = "1.0"
+SCHEMA_VERSION: Literal["2.0"] = "2.0"
 SCHEMA_PATH = Path(__file__).with_name("results.schema.json")
 RESULTS_NAME = "results.json"
 SCORES_NAME = "scores.parquet"
@@ -70,7 +70,7 @@ Number = Annotated[
 ]
 Count = Annotated[int, Field(ge=0)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Group = Annotated[str, Field(pattern="^([0-9]+|overall)$")]
+Group = Annotated[str, Field(pattern="^([0-9]+|overall|flat)$")]
 RelativePath = Annotated[str, Field(pattern=r"^examples/[A-Za-z0-9_.-]+$")]
 
 
@@ -111,6 +111,8 @@ class SettingsRecord(_Record):
     device: str
     negatives: bool
     metrics: list[str]
+    embedding: str
+    judge: str | None
     options: dict[str, str]
     resampler: str
     length_policy: str
@@ -126,15 +128,49 @@ class MachineRecord(_Record):
     gpu: str | None
 
 
+class IdentityRecord(_Record):
+    """What a column's values depend on; see `hive.metrics.identity`."""
+
+    definition: str
+    revision: Annotated[int, Field(gt=0)]
+    settings: dict[str, Any]
+    sample_rate: Annotated[int, Field(gt=0)]
+    band: Annotated[int, Field(gt=0)] | None
+    resampler: str
+    embedding: str | None
+    judge: str | None
+    checkpoint_sha256: Sha256 | None
+
+
 class MetricRecord(_Record):
-    """What a column of the scores means."""
+    """What a column of the scores means.
+
+    `id` is a digest of `identity`: values with equal ids may be compared. `versions` are those of
+    the libraries that computed it. A metric of scope "set" has no column, only aggregates. With
+    `standin`, no trained model stood behind the values, and they compare with nothing.
+    """
 
     name: str
     title: str
     unit: str
     higher_is_better: bool
     definition: str
+    formula: str
     source: str
+    scope: Literal["item", "mixture", "set", "share"]
+    standin: bool
+    id: str
+    identity: IdentityRecord
+    versions: dict[str, str]
+
+
+class JudgeRecord(_Record):
+    """Who judged; `details` are for the record: revision of the weights, versions, device."""
+
+    name: str
+    checkpoint_sha256: Sha256 | None
+    standin: bool
+    details: dict[str, Any]
 
 
 class UnavailableMetric(_Record):
@@ -146,10 +182,13 @@ class UnavailableMetric(_Record):
 
 
 class Aggregate(_Record):
-    """A metric over the items with one number of sources, or "overall": the mean of those means.
+    """A metric over the items with one number of sources, or over all.
 
-    `mean` is over the `n` finite values, with its 95 % interval from a bootstrap over recordings;
-    `mean_clipped` (decibels only) takes in the infinite values, clipped to [-30, 100] dB.
+    "overall" is the mean of the means of the numbers of sources, as the Hive paper has it; "flat"
+    is over all items at once, as the ClearSep paper has it. `mean` is over the `n` finite values,
+    with its 95 % interval from a bootstrap over recordings; `mean_clipped` (decibels only) takes in
+    the infinite values, clipped to [-30, 100] dB. For a metric of scope "set", `mean` is its value
+    for the `n` items with `n_windows` embeddings, and the interval is a jackknife's.
     """
 
     metric: str
@@ -164,12 +203,21 @@ class Aggregate(_Record):
     n_pos_inf: Count
     n_neg_inf: Count
     n_nan: Count
+    n_windows: Count | None = None
+
+
+SanityRow: TypeAlias = Literal["mixture", "silence", "ideal_mask", "reference"]
 
 
 class Anchor(_Record):
-    """The mean of a metric for the unprocessed mixture as the estimate, for orientation."""
+    """The mean of a metric for something else in place of the estimate, for orientation.
 
-    name: Literal["mixture"]
+    "mixture" is the unprocessed mixture, "silence" zeros, "ideal_mask" the ideal ratio mask and
+    "reference" the true source. `n` items have a finite value; where none has, `mean` is the
+    infinity that they share, if they do.
+    """
+
+    name: SanityRow
     metric: str
     group: Group
     n: Count
@@ -219,7 +267,7 @@ class Example(_Record):
 class Results(_Record):
     """The whole of `results.json`."""
 
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    schema_version: Literal["2.0"] = SCHEMA_VERSION
     created: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
     hive_version: str
     task: str
@@ -231,6 +279,7 @@ class Results(_Record):
     machine: MachineRecord
     metrics: list[MetricRecord]
     unavailable: list[UnavailableMetric]
+    judge: JudgeRecord | None
     aggregates: list[Aggregate]
     anchors: list[Anchor]
     counts: Counts

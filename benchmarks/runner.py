@@ -10,6 +10,7 @@ was interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,27 +19,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks import summary, tasks
-from benchmarks.catalogue import Selection, select_metrics
+from benchmarks.catalogue import Scale, Selection, requested, select_metrics
 from benchmarks.dataset import Chunk, Dataset, Entry, chunks, open_dataset, read_chunks, select
 from benchmarks.examples import choose, write_example
-from benchmarks.parts import ANCHOR_PREFIX, Part, RunFolder
+from benchmarks.judging import Judging, open_judge
+from benchmarks.parts import Part, RunFolder, VectorKey, sanity_column
+from benchmarks.perception import Texts
 from benchmarks.results import ModelRecord, Results, write_results
+from benchmarks.sanity import SanityRows
 from benchmarks.scoring import Job, Outcome, Scorer, collect
 from benchmarks.separation import Attempt, Separation
+from benchmarks.tasks import Material
 from hive._version import __version__
+from hive.audio import RESAMPLER
 from hive.console import progress
 from hive.errors import HiveError
 from hive.files import sha256_json
 from hive.inference import (
     LENGTH_POLICY,
-    RESAMPLER,
     reproducible,
     resolve_device,
 )
+from hive.metrics.registry import default_embedding
 from hive.models import AnySeparator, load
 
 if TYPE_CHECKING:
-    from benchmarks.tasks import Target, Task
+    from benchmarks.tasks import Float, Target, Task
+    from hive.judge.base import Judge
     from hive.shards.read import Sample
 
 T = TypeVar("T")
@@ -54,7 +61,9 @@ class Settings:
         benchmark: Dataset folder, or "mini".
         task: Name of the task.
         split: Split of the data set.
-        metrics: Metrics; None for the task's own.
+        metrics: Metrics and presets of the task; None for the task's own.
+        embedding: Embedding of metrics whose names say none; None for the default.
+        judge: Specification of the judge; None for what HIVE_JUDGE says.
         limit: Number of mixtures, in equal shares from each number of sources; None for all.
         device: Torch device, or "auto".
         batch_size: Most queries given to the model at once.
@@ -72,6 +81,8 @@ class Settings:
     task: str = "hive"
     split: str = "test"
     metrics: tuple[str, ...] | None = None
+    embedding: str | None = None
+    judge: str | None = None
     limit: int | None = None
     device: str = "auto"
     batch_size: int = 8
@@ -96,19 +107,28 @@ def evaluate(settings: Settings) -> Results:
         raise HiveError("--batch-size and --limit must be positive", "give at least 1")
     dataset = open_dataset(settings.benchmark, settings.split)
     task = tasks.get(settings.task)
-    selection = select_metrics(task, settings.metrics)
+    asked = requested(task, settings.metrics)  # a wrong name shows before a model is loaded
     device = resolve_device(settings.device)
-    model = load(settings.model, device=device, options=settings.options)
-    try:
+    with contextlib.ExitStack() as opened:
+        model = load(settings.model, device=device, options=settings.options)
+        if hasattr(model, "close"):
+            opened.callback(model.close)
         if settings.negatives and not getattr(model, "takes_negatives", False):
             raise HiveError(
                 f"model {settings.model} takes no negative queries", "leave out --negatives"
             )
-        run = _Run(settings, dataset, task, selection, device, model)
-        return run.execute()
-    finally:
-        if hasattr(model, "close"):
-            model.close()
+        judge = open_judge(asked, settings.judge, device)
+        if judge is not None:
+            opened.callback(judge.close)
+        scale = Scale(
+            sample_rate=dataset.sample_rate,
+            model_rate=model.sample_rate,
+            embedding=settings.embedding or default_embedding(),
+            judge_spec=settings.judge,
+            judge=judge,
+        )
+        selection = select_metrics(task, settings.metrics, scale)
+        return _Run(settings, dataset, task, selection, scale, device, model).execute()
 
 
 #: A mixture whose targets have all been tried, and its scores to come.
@@ -124,16 +144,21 @@ class _Run:
         dataset: Dataset,
         task: Task,
         selection: Selection,
+        scale: Scale,
         device: str,
         model: AnySeparator,
     ) -> None:
         self.settings, self.dataset, self.task = settings, dataset, task
         self.selection, self.device, self.model = selection, device, model
+        self.scale = scale
+        self.judging = Judging(scale.judge, selection.row_columns, dataset.sample_rate)
+        self.texts = Texts(selection.metrics, device)
         self.entries = select(dataset.entries, settings.limit)
         self.kept = choose(self.entries, settings.examples)
         self.record = _model_record(settings.model, model)
         self.identity = self._identity()
-        self.folder = RunFolder(settings.out, self.identity, selection.columns)
+        self.folder = RunFolder(settings.out, self.identity, selection.row_columns)
+        self.sanity = SanityRows(self.entries, task.sanity_rows)
 
     def execute(self) -> Results:
         """Do what is missing, then put everything together."""
@@ -162,7 +187,7 @@ class _Run:
             batch_size=self.settings.batch_size,
             trusted=trusted,
         )
-        scorer = Scorer(self.settings.workers if pending else 0)
+        scorer = Scorer(self.settings.workers if pending else 0, self.device)
         try:
             previous: tuple[Chunk, list[_Tried]] | None = None
             with reproducible():
@@ -175,6 +200,7 @@ class _Run:
                 self._store(*previous)
         finally:
             scorer.close()
+            self.judging.close()
 
     def _separate(
         self,
@@ -194,25 +220,34 @@ class _Run:
             for attempt in batch:
                 if attempt.complete and attempt.sample.key not in scores:
                     scores[attempt.sample.key] = scorer.submit(self._job(attempt))
+                    self.judging.submit(attempt)
         return [(attempt, scores[attempt.sample.key]) for attempt in attempts]
 
     def _job(self, attempt: Attempt) -> Job:
+        queries = {target.source_id: target.query for target in attempt.targets}
         return Job(
             task=self.task.name,
             mix_id=attempt.sample.key,
-            mixture=attempt.sample.mixture,
-            sources=attempt.sample.sources,
-            estimates={name: each.samples for name, each in attempt.estimates.items()},
+            material=Material(
+                mixture=attempt.sample.mixture,
+                sources=attempt.sample.sources,
+                estimates={name: each.samples for name, each in attempt.estimates.items()},
+                sample_rate=self.dataset.sample_rate,
+                texts=self.texts.vectors(queries),
+                device=self.device,
+            ),
             metrics=self.selection.columns,
-            sample_rate=self.dataset.sample_rate,
+            sanity=self.sanity.estimates(attempt, self.dataset.sample_rate),
         )
 
     def _store(self, chunk: Chunk, tried: list[_Tried]) -> None:
         part = Part()
         for attempt, scores in tried:
             outcome = collect(scores)
+            judged = self.judging.collect(attempt)
             part.residual = max(part.residual, outcome.residual)
-            errors = {**attempt.errors, **outcome.scored.errors}
+            part.vectors |= _vectors(attempt.sample.key, outcome)
+            errors = {**attempt.errors, **outcome.scored.errors, **judged.errors}
             for number, target in enumerate(attempt.targets):
                 if target.source_id in errors:
                     part.failures.append(
@@ -223,7 +258,7 @@ class _Run:
                         }
                     )
                     continue
-                row = self._row(attempt, target, outcome)
+                row = self._row(attempt, target, outcome) | judged.values.get(target.source_id, {})
                 part.rows.append(row)
                 if self._is_kept(attempt, number):
                     part.examples.append(self._example(attempt, target, row))
@@ -231,6 +266,8 @@ class _Run:
 
     def _row(self, attempt: Attempt, target: Target, outcome: Outcome) -> dict[str, Any]:
         estimate = attempt.estimates[target.source_id]
+        sanity = {row: scored.values for row, scored in outcome.sanity.items()}
+        # What falls out of the model's own scores is there for every item.
         anchors = outcome.scored.anchors.get(target.source_id, {})
         return {
             "task": self.task.name,
@@ -244,7 +281,12 @@ class _Run:
             "seconds": estimate.seconds,
             "flags": [*estimate.flags, *outcome.scored.flags.get(target.source_id, ())],
             **outcome.scored.values[target.source_id],
-            **{f"{ANCHOR_PREFIX}{name}": value for name, value in anchors.items()},
+            **{sanity_column("mixture", name): value for name, value in anchors.items()},
+            **{
+                sanity_column(row, name): value
+                for row, values in sanity.items()
+                for name, value in values.get(target.source_id, {}).items()
+            },
         }
 
     def _is_kept(self, attempt: Attempt, number: int) -> bool:
@@ -281,6 +323,7 @@ class _Run:
                 "split": settings.split,
                 "limit": settings.limit,
             },
+            "metric_ids": [each.id for each in self.selection.metrics],
             "model": {
                 "spec": settings.model,
                 "options": settings.options,
@@ -292,6 +335,8 @@ class _Run:
                 "device": self.device,
                 "negatives": settings.negatives,
                 "metrics": list(self.selection.columns),
+                "embedding": self.scale.embedding,
+                "judge": self.scale.judge.name if self.scale.judge else None,
                 "resampler": RESAMPLER,
                 "length_policy": LENGTH_POLICY,
                 "examples": settings.examples,
@@ -299,11 +344,10 @@ class _Run:
         }
 
     def _finish(self, plan: list[Chunk]) -> Results:
-        finished = [self.folder.read(chunk.name) for chunk in plan]
-        parts = [each for each in finished if each is not None]
         num_items = sum(self._num_items(entry) for entry in self.entries)
         results, scores = summary.summarise_run(
-            parts=parts,
+            folder=self.folder,
+            names=[chunk.name for chunk in plan],
             task=self.task.name,
             selection=self.selection,
             dataset={
@@ -319,9 +363,22 @@ class _Run:
             model=self.record.model_dump(),
             settings={**self.identity["settings"], "options": self.settings.options},
             settings_hash=sha256_json(self.identity),
+            judge=_judge_record(self.scale.judge),
         )
         write_results(self.folder.path, results, scores)
         return results
+
+
+def _vectors(mix_id: str, outcome: Outcome) -> dict[VectorKey, Float]:
+    found = {
+        (embedding, feature, what, mix_id, source_id): vector
+        for (embedding, feature, what, source_id), vector in outcome.scored.vectors.items()
+    }
+    for row, scored in outcome.sanity.items():
+        for (embedding, feature, what, source_id), vector in scored.vectors.items():
+            if what == "estimate":
+                found[embedding, feature, row, mix_id, source_id] = vector
+    return found
 
 
 def _model_record(spec: str, model: AnySeparator) -> ModelRecord:
@@ -343,6 +400,13 @@ def _model_record(spec: str, model: AnySeparator) -> ModelRecord:
             "details must be a dictionary that JSON can hold, without NaN",
         ) from error
     return record
+
+
+def _judge_record(judge: Judge | None) -> dict[str, Any] | None:
+    if judge is None:
+        return None
+    names = ("name", "checkpoint_sha256", "standin", "details")
+    return {name: getattr(judge, name) for name in names}
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

@@ -7,9 +7,9 @@ end when the run's process is gone, even if it was killed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hive.errors import HiveError
@@ -17,40 +17,57 @@ from hive.execution.worker import worker_pool
 
 # numpy is imported by the first job, after the limits on its threads are set.
 if TYPE_CHECKING:
-    from benchmarks.tasks import Float, Scored
+    from benchmarks.tasks import Float, Material, Scored
 
 
 @dataclass(frozen=True)
 class Job:
-    """The estimates of one mixture, to be scored."""
+    """The estimates of one mixture, to be scored.
+
+    Attributes:
+        task: Name of the task.
+        mix_id: The mixture.
+        material: Its sound.
+        metrics: Columns to compute.
+        sanity: Estimates that every table is read against, by row (`benchmarks.sanity`).
+    """
 
     task: str
     mix_id: str
-    mixture: Float
-    sources: Mapping[str, Float]
-    estimates: Mapping[str, Float]
+    material: Material
     metrics: tuple[str, ...]
-    sample_rate: int
+    sanity: Mapping[str, Mapping[str, Float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a job; `residual` is the largest difference of the mixture from its sources."""
+    """What came of a job.
+
+    Attributes:
+        scored: The scores.
+        sanity: Scores of the rows of the job's `sanity`.
+        residual: Largest difference of the mixture from the sum of its sources.
+    """
 
     scored: Scored
+    sanity: Mapping[str, Scored]
     residual: float
 
 
 class Scorer:
-    """A pool of scoring processes.
+    """A pool of scoring processes, or a thread that scores on a device.
 
     Args:
         workers: Number of processes; 0 scores in this process.
+        device: Torch device that metrics may use. Anything but "cpu" is used by one thread of
+            this process, since every process of its own would load its own copy of the networks.
     """
 
-    def __init__(self, workers: int) -> None:
-        self._pool: ProcessPoolExecutor | None = None
-        if workers:
+    def __init__(self, workers: int, device: str = "cpu") -> None:
+        self._pool: ProcessPoolExecutor | ThreadPoolExecutor | None = None
+        if device != "cpu":
+            self._pool = ThreadPoolExecutor(1)
+        elif workers:
             self._pool = worker_pool(workers)
 
     def submit(self, job: Job) -> Future[Outcome]:
@@ -88,13 +105,17 @@ def run_job(job: Job) -> Outcome:
 
     from benchmarks import tasks
 
-    scored = tasks.get(job.task).score(
-        job.mixture, job.sources, job.estimates, job.metrics, job.sample_rate
-    )
-    total = np.zeros(len(job.mixture), dtype=np.float64)
-    for source in job.sources.values():
+    task, material = tasks.get(job.task), job.material
+    scored = task.score(material, job.metrics)
+    sanity = {
+        row: task.score(replace(material, estimates=estimates, lasting=True), job.metrics)
+        for row, estimates in job.sanity.items()
+    }
+    total = np.zeros(len(material.mixture), dtype=np.float64)
+    for source in material.sources.values():
         total += source
-    return Outcome(scored, float(np.abs(job.mixture - total).max(initial=0.0)))
+    residual = float(np.abs(material.mixture - total).max(initial=0.0))
+    return Outcome(scored, sanity, residual)
 
 
 def _broken() -> HiveError:

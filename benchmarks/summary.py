@@ -7,7 +7,7 @@ import importlib.metadata
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +15,10 @@ import pyarrow.compute as pc
 
 from benchmarks.catalogue import Selection
 from benchmarks.checks import check_run
-from benchmarks.parts import ANCHOR_PREFIX, Part
-from benchmarks.results import Aggregate, Results
+from benchmarks.parts import RunFolder, sanity_column
+from benchmarks.results import ROW_SCHEMA, Aggregate, Anchor, Results
+from benchmarks.sanity import ROWS
+from benchmarks.sets import set_values
 from hive._version import __version__
 from hive.metrics.statistics import summarise
 
@@ -25,31 +27,38 @@ _PACKAGES = ("hive-bench", "numpy", "scipy", "torch", "soxr", "soundfile", "pyar
 
 def summarise_run(
     *,
-    parts: Sequence[tuple[pa.Table, Part]],
+    folder: RunFolder,
+    names: Sequence[str],
     task: str,
     selection: Selection,
     dataset: dict[str, Any],
     model: dict[str, Any],
     settings: dict[str, Any],
     settings_hash: str,
+    judge: dict[str, Any] | None,
 ) -> tuple[Results, pa.Table]:
     """Put the results together.
 
     Args:
-        parts: Rows and facts of all chunks, in order.
+        folder: The folder of the run, in which all chunks are finished.
+        names: The chunks, in order.
         task: Name of the task.
         selection: The metrics.
         dataset: Fields of `DatasetRecord`.
         model: Fields of `ModelRecord`.
         settings: Fields of `SettingsRecord`.
         settings_hash: Hash of everything that the scores depend on.
+        judge: Fields of `JudgeRecord`, if there was a judge.
 
     Returns:
         The results, and the table of scores.
     """
+    parts = [part for part in map(folder.read, names) if part is not None]
     rows = pa.concat_tables([table for table, _ in parts])
-    scores = rows.select([name for name in rows.column_names if ANCHOR_PREFIX not in name])
-    aggregates = aggregate(scores, selection)
+    scores = _identified(rows.select([*ROW_SCHEMA.names, *selection.row_columns]), selection)
+    of_sets = set_values(folder, names, rows, selection)
+    aggregates = in_order([*aggregate(scores, selection), *of_sets.aggregates], selection)
+    anchors = in_order([*_anchors(rows, selection), *of_sets.anchors], selection)
     failures = [failure for _, part in parts for failure in part.failures]
     counts = _counts(scores, dataset["num_items"], len(failures))
     results = Results.model_validate(
@@ -65,13 +74,15 @@ def summarise_run(
             "machine": _machine(settings["device"]),
             "metrics": [each.model_dump() for each in selection.metrics],
             "unavailable": [each.model_dump() for each in selection.unavailable],
+            "judge": judge,
             "aggregates": [each.model_dump() for each in aggregates],
-            "anchors": _anchors(rows, selection),
+            "anchors": [each.model_dump() for each in anchors],
             "counts": counts,
             "failures": failures,
             "checks": check_run(
                 scores,
                 aggregates,
+                anchors,
                 residual=max((part.residual for _, part in parts), default=0.0),
                 expected=counts["items"],
                 failed=counts["failed"],
@@ -83,9 +94,11 @@ def summarise_run(
 
 
 def aggregate(scores: pa.Table, selection: Selection) -> list[Aggregate]:
-    """Return every metric's summary for each number of sources and overall."""
+    """Return the summary of every metric that has a column: each number of sources, and all."""
     aggregates = []
     for metric in selection.metrics:
+        if metric.scope == "set":
+            continue
         values, kept = _column(scores, metric.name)
         for each in summarise(
             values,
@@ -97,29 +110,48 @@ def aggregate(scores: pa.Table, selection: Selection) -> list[Aggregate]:
     return aggregates
 
 
-def _anchors(rows: pa.Table, selection: Selection) -> list[dict[str, Any]]:
+Named = TypeVar("Named", Aggregate, Anchor)
+
+
+def in_order(records: Sequence[Named], selection: Selection) -> list[Named]:
+    """Sort records by their metric, in the order of the selection, and leave it at that."""
+    place = {name: index for index, name in enumerate(selection.columns)}
+    return sorted(records, key=lambda one: place[one.metric])
+
+
+def _anchors(rows: pa.Table, selection: Selection) -> list[Anchor]:
     anchors = []
-    for metric in selection.metrics:
-        values, kept = _column(rows, f"{ANCHOR_PREFIX}{metric.name}")
-        if not len(values):
-            continue
-        for each in summarise(
-            values,
-            np.arange(len(values)),
-            kept["num_sources"].to_numpy(),
-            decibel=False,
-            replicates=1,
-        ):
-            anchors.append(
-                {
-                    "name": "mixture",
-                    "metric": metric.name,
-                    "group": each.group,
-                    "n": each.n,
-                    "mean": each.mean,
-                }
-            )
+    for row in ROWS:
+        for metric in selection.metrics:
+            if metric.scope == "set":
+                continue
+            values, kept = _column(rows, sanity_column(row, metric.name))
+            if not len(values):
+                continue
+            sizes = kept["num_sources"].to_numpy()
+            for each in summarise(
+                values, np.arange(len(values)), sizes, decibel=False, replicates=1
+            ):
+                shared = each.mean if each.n else shared_infinity(each.n_pos_inf, each.n_neg_inf)
+                anchors.append(
+                    Anchor(name=row, metric=metric.name, group=each.group, n=each.n, mean=shared)
+                )
     return anchors
+
+
+def shared_infinity(n_pos: int, n_neg: int) -> float:
+    """Return the infinity that all of some values share; NaN if they share none."""
+    return np.nan if bool(n_pos) == bool(n_neg) else np.inf if n_pos else -np.inf
+
+
+def _identified(scores: pa.Table, selection: Selection) -> pa.Table:
+    """Write the id of each metric into its column, so that the table can stand alone."""
+    ids = {metric.name: metric.id for metric in selection.metrics}
+    fields = [
+        each.with_metadata({"metric_id": ids[each.name]}) if each.name in ids else each
+        for each in scores.schema
+    ]
+    return scores.cast(pa.schema(fields))
 
 
 def _column(table: pa.Table, name: str) -> tuple[np.ndarray[Any, np.dtype[np.float64]], pa.Table]:

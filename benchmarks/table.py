@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hive.console import err, out
+from hive.metrics.statistics import FLAT, OVERALL
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from benchmarks.results import Aggregate, MetricRecord, Results
+    from benchmarks.results import Aggregate, Anchor, MetricRecord, Results
 
 _COLUMN_WIDTH = 17  # "[-12.34, -12.34]" and the space between columns
 _FIRST_WIDTH = 12
+_ANCHORS = {
+    "mixture": "mixture",
+    "silence": "silence",
+    "ideal_mask": "ideal mask",
+    "reference": "reference",
+}
 
 
 def show_results(results: Results) -> None:
@@ -37,22 +44,27 @@ def show_comparison(runs: Sequence[Results], metrics: Sequence[str]) -> None:
         cells = [
             {each.group: each for each in run.aggregates if each.metric == name} for run in runs
         ]
-        groups = sorted({group for row in cells for group in row} - {"overall"}, key=int)
+        groups = _sizes(group for row in cells for group in row)
         record = next(each for run in runs for each in run.metrics if each.name == name)
         unit = f", {record.unit}" if record.unit else ""
         table = Table(box=box.SIMPLE_HEAD, title=f"{name}{unit}", title_justify="left")
         table.add_column("model, by number of sources")
         for group in groups:
             table.add_column(group, justify="right")
-        table.add_column("overall", justify="right")
+        table.add_column(OVERALL, justify="right")
         table.add_column("95 % interval", justify="right", no_wrap=True)
         for run, row in zip(runs, cells, strict=True):
-            means = [_mean(row[group], record.unit) for group in (*groups, "overall")]
-            ends = row["overall"].ci_low, row["overall"].ci_high
+            means = [_mean(row[group], record.unit) for group in (*groups, OVERALL)]
+            ends = row[OVERALL].ci_low, row[OVERALL].ci_high
             interval = ", ".join(format_number(end, record.unit) for end in ends)
             mark = " (oracle)" if run.model.uses_reference else ""
             table.add_row(f"{run.model.name}{mark}", *means, interval)
         out.print(table)
+
+
+def _sizes(groups: Iterable[str]) -> list[str]:
+    """Return the numbers of sources among groups, in order."""
+    return sorted(set(groups) - {OVERALL, FLAT}, key=int)
 
 
 def _mean(each: Aggregate, unit: str) -> str:
@@ -100,27 +112,46 @@ def _table(results: Results, metrics: Sequence[MetricRecord]) -> Table:
     from rich.table import Table
 
     cells = {(each.group, each.metric): each for each in results.aggregates}
-    groups = [*sorted({group for group, _ in cells if group != "overall"}, key=int), "overall"]
+    anchors: dict[tuple[str, str], Anchor] = {
+        (each.name, each.metric): each for each in results.anchors if each.group == OVERALL
+    }
     table = Table(box=box.HORIZONTALS, pad_edge=False)
     table.add_column("sources")
     for metric in metrics:
         arrow = "↑" if metric.higher_is_better else "↓"
         unit = f" {metric.unit}" if metric.unit else ""
         table.add_column(f"{metric.name} {arrow}{unit}", justify="right")
-    for group in groups:
+    for group in (*_sizes(group for group, _ in cells), OVERALL, FLAT):
         row = [
             _cell(cells[group, metric.name], metric.unit) if (group, metric.name) in cells else ""
             for metric in metrics
         ]
-        table.add_row(group, *row, style="bold" if group == "overall" else "", end_section=True)
+        if any(row):
+            style = "bold" if group == OVERALL else ""
+            table.add_row("all items" if group == FLAT else group, *row, style=style)
+            table.add_section()
+    for name, title in _ANCHORS.items():
+        row = [_anchor(anchors.get((name, metric.name)), metric.unit) for metric in metrics]
+        if any(row):
+            table.add_row(title, *row, style="italic")
     return table
 
 
+def _anchor(each: Anchor | None, unit: str) -> str:
+    return f"{format_number(each.mean, unit)}\n[dim]n {each.n}[/]" if each else ""
+
+
 def _cell(each: Aggregate, unit: str) -> str:
-    """Return mean, interval, n, and the counts of values outside the mean when there are some."""
+    """Return mean, interval, n, and the counts of values outside the mean when there are some.
+
+    Over all items, the standard deviation stands beside the mean, as papers that average so have
+    it.
+    """
     from rich.markup import escape
 
     lines = [format_number(each.mean, unit)]
+    if each.group == FLAT and not math.isnan(each.std):
+        lines[0] += f" ± {format_number(each.std, unit)}"
     if not math.isnan(each.ci_low):
         low, high = format_number(each.ci_low, unit), format_number(each.ci_high, unit)
         lines.append(f"[dim]{escape(f'[{low}, {high}]')}[/]")
@@ -134,9 +165,12 @@ def _cell(each: Aggregate, unit: str) -> str:
 
 
 def _anchor_lines(results: Results) -> Iterator[str]:
+    """Give the unprocessed mixture for each number of sources: what doing nothing is worth."""
     units = {each.name: each.unit for each in results.metrics}
     by_metric: dict[str, list[str]] = {}
     for each in results.anchors:
+        if each.name != "mixture" or each.group == FLAT:
+            continue
         text = f"{each.group}: {format_number(each.mean, units[each.metric])}"
         by_metric.setdefault(each.metric, []).append(text)
     for metric, values in by_metric.items():
@@ -146,8 +180,13 @@ def _anchor_lines(results: Results) -> Iterator[str]:
 def _notes(results: Results) -> Iterator[str]:
     yield (
         "mean over finite values, [95 % interval from a bootstrap over recordings]; "
-        "overall is the mean of the levels"
+        "overall is the mean of the levels, all items is the mean over items ± their standard "
+        "deviation"
     )
+    names = {each.name for each in results.anchors}
+    if names:
+        titles = ", ".join(title for name, title in _ANCHORS.items() if name in names)
+        yield f"{titles}: overall mean with this in place of the estimate"
     counts = results.counts
     for number, text in (
         (counts.length_fixed, "outputs had another length than their input and were cut or padded"),

@@ -29,7 +29,9 @@ AudioFormat = Literal["flac", "wav"]
 END_TOLERANCE = 10
 FRAME_SECONDS = 0.1
 SILENCE_RMS = 5e-4  # Hive paper, section 3.1
-_RESAMPLER = "HQ"
+RESAMPLER = "soxr HQ"
+"""The one resampler, as records name it."""
+_SETTING = "HQ"
 # soxr HQ looks about 200 input samples around each output; outside that nothing can differ.
 _MARGIN = 1024
 # libsndfile's lowest level: a fifth faster than its default, files 3 % larger.
@@ -99,7 +101,7 @@ def resample(samples: Float, source_rate: int, target_rate: int) -> Float:
     """Resample along the first axis with soxr HQ (linear phase); equal rates copy nothing."""
     if source_rate == target_rate:
         return samples
-    resampled: Float = soxr.resample(samples, source_rate, target_rate, _RESAMPLER)
+    resampled: Float = soxr.resample(samples, source_rate, target_rate, _SETTING)
     return resampled
 
 

@@ -1,6 +1,6 @@
-"""Sub-commands of `hive-bench` about data: labels, sources, pool, mix, build, register, doctor.
+"""Sub-commands of `hive-bench` about data, checkpoints and the installation.
 
-Only typer is imported here; everything else is imported by the command that needs it, so that
+Only typer and modules that import no more are imported here; everything else is imported by the command that needs it, so that
 `hive-bench --help` answers at once.
 """
 
@@ -13,11 +13,16 @@ from typing import Annotated, Any
 
 import typer
 
+from hive.checkpoints.cli import app as checkpoints_app
+from hive.metrics.cli import app as metrics_app
+
 app = typer.Typer()
 pool_app = typer.Typer(help="Make and look at clip pools.", no_args_is_help=True)
 mix_app = typer.Typer(help="Plan, render and verify mixtures.", no_args_is_help=True)
 app.add_typer(pool_app, name="pool")
 app.add_typer(mix_app, name="mix")
+app.add_typer(checkpoints_app, name="checkpoints")
+app.add_typer(metrics_app)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
 Workers = Annotated[int, typer.Option(min=1, help="Local worker processes.")]

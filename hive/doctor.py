@@ -42,6 +42,7 @@ def examine() -> list[Finding]:
         *_accelerators(),
         _disk(),
         *_models(),
+        *_networks(),
         *_data(),
     ]
 
@@ -123,6 +124,19 @@ def _models() -> Iterator[Finding]:
     good = bool(names)
     remedy = "" if good else "pip install -e . registers them"
     yield Finding("models", ", ".join(names) or "none", good, True, remedy)
+
+
+def _networks() -> Iterator[Finding]:
+    """What the perceptual metrics need: the embedding of the tables, and a judge."""
+    from hive.embedding.registry import DEFAULT, describe
+    from hive.judge.client import describe as describe_judge
+
+    embedding = describe(DEFAULT)
+    found = embedding.reason or embedding.text_reason or embedding.title
+    remedy = embedding.remedy or embedding.text_remedy
+    yield Finding("FAD, LPAPS, CLAP scores", found, not remedy, False, remedy)
+    judge = describe_judge()
+    yield Finding("judge", judge.reason or judge.title, judge.available, False, judge.remedy)
 
 
 def _data() -> Iterator[Finding]:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LENGTH_POLICY = "output cut or zero-padded at its end to the length of the input; counted"
-RESAMPLER = "soxr HQ"
 
 
 @dataclass(frozen=True)

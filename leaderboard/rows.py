@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.checks import check_run as recheck
 from benchmarks.results import ROW_SCHEMA, Results
+from hive.metrics.identity import Identity
 from leaderboard.findings import RESULTS, SCORES, Finding
 
 KEY = re.compile(r"[a-z0-9_-]+")
@@ -24,7 +25,9 @@ RANGES = {
     "clap_a": (-1.0, 1.0),
     "clap_t": (-1.0, 1.0),
     "fad_pair": (0.0, 2.0),
-    "lpaps": (0.0, np.inf),
+    "fad_pair_sq": (0.0, 4.0),
+    "fad_file": (0.0, np.inf),
+    "lpaps": (0.0, 16.0),
 }
 DECIBELS = (-400.0, 400.0)  # float64 resolves about 310 dB
 SHOWN = 3  # items named in a finding
@@ -44,7 +47,7 @@ def read(path: Path, results: Results) -> tuple[pa.Table | None, list[Finding]]:
         table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         return None, [Finding(SCORES, "", f"not a Parquet table ({error})")]
-    metrics = [metric.name for metric in results.metrics]
+    metrics = [metric.name for metric in results.metrics if metric.scope != "set"]
     expected = {field.name: field.type for field in ROW_SCHEMA}
     expected |= dict.fromkeys(metrics, pa.float64())
     findings = [
@@ -75,9 +78,11 @@ def check(results: Results, table: pa.Table) -> Iterator[Finding]:
     yield from _counts(results, table)
     yield from _ranges(results, table)
     yield from _oracle(results, table)
+    yield from _metrics(results)
     for one in recheck(
         table,
         results.aggregates,
+        results.anchors,
         residual=0.0,  # the sound is not here; the run's own check of it is read below
         expected=results.counts.items,
         failed=results.counts.failed,
@@ -151,8 +156,11 @@ def _ranges(results: Results, table: pa.Table) -> Iterator[Finding]:
     if not np.all(seconds >= 0) or np.isinf(seconds).any():
         yield Finding(SCORES, "seconds", "holds times that are negative or not finite")
     for metric in results.metrics:
+        if metric.scope == "set":
+            continue
         values = table[metric.name].to_numpy()
-        low, high = RANGES.get(metric.name, DECIBELS if metric.unit == "dB" else (-np.inf, np.inf))
+        usual = DECIBELS if metric.unit == "dB" else (-np.inf, np.inf)
+        low, high = RANGES.get(metric.identity.definition, usual)
         outside = np.isfinite(values) & ((values < low - 1e-9) | (values > high + 1e-9))
         if metric.unit != "dB":
             outside |= np.isinf(values)
@@ -179,6 +187,25 @@ def _oracle(results: Results, table: pa.Table) -> Iterator[Finding]:
                 f"than {PERFECT_DB:g} dB"
             )
             yield Finding(RESULTS, "model.uses_reference", problem, remedy)
+
+
+def _metrics(results: Results) -> Iterator[Finding]:
+    """Metrics must be what their ids say, and come from trained models where they need one."""
+    for index, metric in enumerate(results.metrics):
+        field = f"metrics[{index}]"
+        expected = Identity(**metric.identity.model_dump()).id
+        if metric.id != expected:
+            problem = f"is {metric.id!r}, but the identity of {metric.name} gives {expected!r}"
+            yield Finding(RESULTS, f"{field}.id", problem)
+        identity = metric.identity
+        names = (metric.name, identity.embedding, identity.judge)
+        if metric.standin or any("standin:" in (name or "") for name in names):
+            yield Finding(
+                RESULTS,
+                field,
+                f"{metric.name} comes from a stand-in, whose values compare with nothing",
+                "leave the metric out, or evaluate with the trained model",
+            )
 
 
 def _pairs(table: pa.Table) -> list[tuple[str, str]]:

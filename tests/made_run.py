@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import soundfile
 
 from benchmarks.results import ROW_SCHEMA, Results, write_results
 from hive.files import sha256_json
+from hive.metrics.identity import Identity, identify
+from hive.metrics.registry import resolve
 from hive.metrics.statistics import Summary, summarise
 
 TITLES = {
@@ -21,6 +24,13 @@ TITLES = {
     "re_si_sdr": "Re-SISDR",
 }
 UNITS = {name: "" if name == "stoi" else "dB" for name in TITLES}
+ANCHORS = [
+    ("silence", "si_sdr", 0, -np.inf),
+    ("silence", "stoi", 60, 0.0),
+    ("ideal_mask", "si_sdr", 60, 11.5),
+    ("reference", "si_sdr", 0, np.inf),
+    ("reference", "stoi", 60, 1.0),
+]
 LABELS = [f"Label {index:02d}" for index in range(40)]
 
 
@@ -107,12 +117,19 @@ def _results(rows: list[dict], name: str, uses_reference: bool, examples: list[d
             for metric in ("sdr_bss", "si_sdr")
             for one in summaries([row[metric] - row[f"{metric}_i"] for row in rows], True)
         ]
+    anchors += [
+        {"name": anchor, "metric": metric, "group": group, "n": n, "mean": mean}
+        for anchor, metric, n, mean in ANCHORS
+        for group in ("2", "3", "4", "5", "overall", "flat")
+    ]
     settings = {
         "seed": 0,
         "batch_size": 4,
         "device": "cpu",
         "negatives": False,
         "metrics": list(TITLES),
+        "embedding": "clap-music-audioset",
+        "judge": None,
         "options": {},
         "resampler": "soxr HQ",
         "length_policy": "cut or pad at the end",
@@ -153,13 +170,20 @@ def _results(rows: list[dict], name: str, uses_reference: bool, examples: list[d
                     "unit": UNITS[metric],
                     "higher_is_better": True,
                     "definition": f"How {TITLES[metric]} is defined.",
+                    "formula": "e / r",
                     "source": "a paper",
+                    "scope": "mixture" if metric == "re_si_sdr" else "item",
+                    "standin": False,
+                    "id": _identity(metric).id,
+                    "identity": asdict(_identity(metric)),
+                    "versions": {"numpy": "1.26.4"},
                 }
                 for metric in TITLES
             ],
             "unavailable": [
                 {"metric": "clap_t", "reason": "no checkpoint", "remedy": "download it"}
             ],
+            "judge": None,
             "aggregates": aggregates,
             "anchors": anchors,
             "counts": {
@@ -174,6 +198,10 @@ def _results(rows: list[dict], name: str, uses_reference: bool, examples: list[d
             "examples": examples,
         }
     )
+
+
+def _identity(metric: str) -> Identity:
+    return identify(resolve(metric), 44100)
 
 
 def _example(folder: Path, row: dict, index: int) -> dict:

@@ -65,7 +65,7 @@ def render(runs: Sequence[Run], title: str) -> str:
         cards=[_card(run, main) for run in runs],
         differences=differing,
         facts=_facts(runs),
-        mixture=tables.mixture_block(runs[0], metrics),
+        anchors=tables.anchor_blocks(runs[0], metrics),
         blocks=tables.score_blocks(runs, metrics, comparable=not differing),
         spreads=[(run.name, tables.spread_rows(run)) for run in runs],
         curves=_curves(runs, metrics),

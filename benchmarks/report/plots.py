@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.report.runs import Run
 from benchmarks.results import MetricRecord
-from hive.metrics.statistics import OVERALL
+from hive.metrics.statistics import FLAT, OVERALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,7 +64,7 @@ def curves(runs: Sequence[Run], metric: MetricRecord, figure_id: str) -> str | N
         points = sorted(
             (int(group), one)
             for (name, group), one in run.aggregates.items()
-            if name == metric.name and group != OVERALL and np.isfinite(one.mean)
+            if name == metric.name and group not in (OVERALL, FLAT) and np.isfinite(one.mean)
         )
         if not points:
             continue

@@ -70,7 +70,7 @@ def load_runs(folders: Sequence[Path]) -> list[Run]:
 
 def _scores(folder: Path, results: Results) -> pd.DataFrame:
     table = read_scores(folder)
-    metrics = [metric.name for metric in results.metrics]
+    metrics = [metric.name for metric in results.metrics if metric.scope != "set"]
     for name in metrics:
         if name not in table.column_names:
             raise HiveError(

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.report import text
 from benchmarks.report.runs import Run
 from benchmarks.results import Aggregate, MetricRecord
-from hive.metrics.statistics import Summary, summarise
+from hive.metrics.statistics import FLAT, OVERALL, Summary, summarise
 
 NUM_LABELS = 15
 MIN_ITEMS = 5
@@ -71,21 +71,36 @@ def score_blocks(
     return blocks
 
 
-def mixture_block(run: Run, metrics: Sequence[MetricRecord]) -> Block | None:
-    """Return the scores of the unprocessed mixture: what doing nothing is worth."""
-    anchors = {(one.metric, one.group): one for one in run.results.anchors}
-    if not anchors:
-        return None
-    rows = []
-    for group in sorted({group for _, group in anchors}, key=text.group_order):
-        found = [(anchors.get((metric.name, group)), metric) for metric in metrics]
-        cells = [
-            Cell(value=text.number(one.mean, metric.unit)) if one else Cell()
-            for one, metric in found
-        ]
-        items = max(one.n for one, _ in found if one) if any(one for one, _ in found) else 0
-        rows.append(Row(group=text.group(group), n=f"{items:,}", cells=cells))
-    return Block(name="Unprocessed mixture", note="what doing nothing scores", rows=rows)
+ANCHORS = {
+    "mixture": ("Unprocessed mixture", "what doing nothing scores"),
+    "silence": ("Silence", "zeros in place of the estimate"),
+    "ideal_mask": ("Ideal ratio mask", "made from the true sources: an upper bound of masking"),
+    "reference": ("True source", "the best that a metric can say"),
+}
+
+
+def anchor_blocks(run: Run, metrics: Sequence[MetricRecord]) -> list[Block]:
+    """Return what other signals in place of the estimate score, one block each.
+
+    The unprocessed mixture has a row for every group, the others one overall.
+    """
+    blocks = []
+    for name, (title, note) in ANCHORS.items():
+        anchors = {(one.metric, one.group): one for one in run.results.anchors if one.name == name}
+        rows = []
+        for group in sorted({group for _, group in anchors}, key=text.group_order):
+            if name != "mixture" and group != OVERALL:
+                continue
+            found = [(anchors.get((metric.name, group)), metric) for metric in metrics]
+            cells = [
+                Cell(value=text.number(one.mean, metric.unit)) if one else Cell()
+                for one, metric in found
+            ]
+            items = max((one.n for one, _ in found if one), default=0)
+            rows.append(Row(group=text.group(group), n=f"{items:,}", cells=cells))
+        if rows:
+            blocks.append(Block(name=title, note=note, rows=rows))
+    return blocks
 
 
 def _items(one: Aggregate) -> int:
@@ -95,8 +110,11 @@ def _items(one: Aggregate) -> int:
 def _cell(one: Aggregate | None, metric: MetricRecord, mark: str) -> Cell:
     if one is None:
         return Cell()
+    mean = text.number(one.mean, metric.unit)
+    if one.group == FLAT and not math.isnan(one.std):
+        mean += f" ± {text.number(one.std, metric.unit)}"
     return Cell(
-        value=text.number(one.mean, metric.unit),
+        value=mean,
         interval=text.interval(one.ci_low, one.ci_high, metric.unit),
         left_out=text.left_out(one.n_pos_inf, one.n_neg_inf, one.n_nan),
         mark=mark,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hive.metrics.statistics import OVERALL
+from hive.metrics.statistics import FLAT, OVERALL
 
 NONE = "–"
 
@@ -34,9 +34,10 @@ def left_out(pos_inf: int, neg_inf: int, nan: int) -> str:
 
 def group(name: str) -> str:
     """Return a group of mixtures in words."""
-    return "Overall" if name == OVERALL else f"{name} sources"
+    return {OVERALL: "Overall", FLAT: "All items"}.get(name, f"{name} sources")
 
 
-def group_order(name: str) -> tuple[bool, int, str]:
-    """Sort key: numbers ascending, then anything else, "overall" last."""
-    return (name == OVERALL, int(name) if name.isdecimal() else 1 << 30, name)
+def group_order(name: str) -> tuple[int, int, str]:
+    """Sort key: numbers ascending, then anything else, "overall" and "flat" last."""
+    last = {OVERALL: 1, FLAT: 2}.get(name, 0)
+    return (last, int(name) if name.isdecimal() else 1 << 30, name)

@@ -4,7 +4,9 @@
 
 Both sides compute SDR, SDRi, SI-SDR, SI-SDRi (torchmetrics) and STOI (pystoi) of every source of
 made mixtures of 10 s at 44.1 kHz, in one thread, in turns within one process. Values are compared
-before anything is timed.
+before anything is timed. "One source a call" is our pass without anything shared between the
+sources of a mixture. Then it says where our time goes, and how far that is from the Fourier
+transforms alone (`benchmarks.speed.stages`).
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.speed.stages import FLOOR_SDR, floor, stages
 from benchmarks.speed.timing import interleaved, median_ratio
 from hive.console import print_json, print_table
 from hive.metrics.signal import signal_metrics
@@ -33,6 +36,7 @@ PARTS = {
     "all": ("sdr_bss", "sdr_bss_i", "si_sdr", "si_sdr_i", "stoi"),
 }
 NAMES = PARTS["all"]
+SINGLE = "one source a call"
 TOLERANCE = {"stoi": 1e-4}  # all others 1e-3 dB
 Array = npt.NDArray[np.float64]
 Item = tuple[Array, Array, Array]  # estimates (C, T), references (C, T), mixture (T,)
@@ -86,6 +90,15 @@ def ours(items: list[Item], names: Sequence[str] = NAMES) -> dict[str, Array]:
     return {name: np.concatenate([score[name] for score in scores]) for name in names}
 
 
+def one_at_a_time(items: list[Item]) -> list[Item]:
+    """Return each source as an item of its own."""
+    return [
+        (estimates[i : i + 1], references[i : i + 1], mixture)
+        for estimates, references, mixture in items
+        for i in range(len(estimates))
+    ]
+
+
 def libraries() -> Callable[..., dict[str, Array]]:
     """Return the same with torchmetrics and pystoi, one source at a time."""
     import torch
@@ -133,46 +146,82 @@ def main(arguments: list[str] | None = None) -> int:
     mine, other = ours(items), theirs(items)
     largest = {name: float(np.abs(mine[name] - other[name]).max()) for name in NAMES}
     agree = all(largest[name] <= TOLERANCE.get(name, 1e-3) for name in NAMES)
+    parts = time_parts(items, theirs, settings.rounds)
+    steps, transforms = time_stages(items, settings.rounds)
+    if settings.json:
+        print_json(
+            {
+                "sources": sum(len(item[0]) for item in items),
+                "rounds": settings.rounds,
+                "milliseconds_per_source": parts,
+                "largest_difference": largest,
+                "agree": agree,
+                "milliseconds_of_stages": steps,
+                "milliseconds_of_transforms": transforms,
+            }
+        )
+        return 0 if agree else 1
+    print_table(
+        ["metrics", "torchmetrics, pystoi: ms", "hive.metrics: ms", "times as fast"],
+        [
+            [part, *(f"{row[key]:.1f}" for key in ("libraries", "ours", "ratio"))]
+            for part, row in parts.items()
+        ],
+        title=f"Each source of {SECONDS} s, {settings.rounds} rounds, one thread",
+    )
+    print_table(
+        ["metric", "largest difference"],
+        [[name, f"{value:.1e}"] for name, value in largest.items()],
+    )
+    total, bottom = sum(steps.values()), sum(transforms.values())
+    print_table(
+        ["stage, one source a call", "ms", "share"],
+        [[name, f"{value:.1f}", f"{100 * value / total:.0f} %"] for name, value in steps.items()],
+        title=f"Where the {total:.1f} ms go",
+    )
+    print_table(
+        ["floor", "ms", "the pass takes"],
+        [
+            ["transforms for SDR: each signal once", f"{transforms[FLOOR_SDR]:.1f}", ""],
+            ["with the spectra of STOI", f"{bottom:.1f}", f"{total / bottom:.1f} times that"],
+        ],
+    )
+    return 0 if agree else 1
+
+
+def time_parts(
+    items: list[Item], theirs: Callable[..., dict[str, Array]], rounds: int
+) -> dict[str, dict[str, float]]:
+    """Return milliseconds a source of both sides, and the ratio, for each part."""
     sides = {"libraries": theirs, "ours": ours}
+    single = f"all, {SINGLE}"
     seconds = interleaved(
         {
             f"{side} {part}": partial(score, items, names)
             for part, names in PARTS.items()
             for side, score in sides.items()
-        },
-        settings.rounds,
+        }
+        | {f"ours {single}": partial(ours, one_at_a_time(items))},
+        rounds,
     )
+    seconds[f"libraries {single}"] = seconds["libraries all"]
     num_sources = sum(len(item[0]) for item in items)
     parts = {}
-    for part in PARTS:
+    for part in (*PARTS, single):
         times = {side: seconds[f"{side} {part}"] for side in sides}
         parts[part] = {
             side: 1000 * statistics.median(times[side]) / num_sources for side in sides
         } | {"ratio": median_ratio(times["libraries"], times["ours"])}
-    if settings.json:
-        print_json(
-            {
-                "sources": num_sources,
-                "rounds": settings.rounds,
-                "milliseconds_per_source": parts,
-                "largest_difference": largest,
-                "agree": agree,
-            }
-        )
-    else:
-        print_table(
-            ["metrics", "torchmetrics, pystoi: ms", "hive.metrics: ms", "times as fast"],
-            [
-                [part, *(f"{row[key]:.1f}" for key in ("libraries", "ours", "ratio"))]
-                for part, row in parts.items()
-            ],
-            title=f"{num_sources} sources of {SECONDS} s, {settings.rounds} rounds, one thread",
-        )
-        print_table(
-            ["metric", "largest difference"],
-            [[name, f"{value:.1e}"] for name, value in largest.items()],
-        )
-    return 0 if agree else 1
+    return parts
+
+
+def time_stages(items: list[Item], rounds: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Return milliseconds a source of the steps of our pass, and of its transforms alone."""
+    sources = [(e[0], r[0], x) for e, r, x in one_at_a_time(items)]
+    steps, transforms = stages(sources, SAMPLE_RATE), floor(sources, SAMPLE_RATE)
+    seconds = interleaved({**steps, **transforms}, rounds)
+    each = {name: 1000 * statistics.median(times) / len(sources) for name, times in seconds.items()}
+    return {name: each[name] for name in steps}, {name: each[name] for name in transforms}
 
 
 if __name__ == "__main__":

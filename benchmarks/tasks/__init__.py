@@ -9,7 +9,7 @@ import difflib
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,30 @@ class Target:
     has_reference: bool = True
 
 
+@dataclass(frozen=True)
+class Material:
+    """One mixture and what is to be scored.
+
+    Attributes:
+        mixture: The mixture, shape (T,).
+        sources: Its stems by source_id, shape (T,).
+        estimates: Estimates by source_id of their target, shape (T,).
+        sample_rate: Rate of all of these in Hz.
+        texts: Unit vectors of the queries, by embedding and source_id.
+        device: Torch device for metrics that can use one; "cpu" for the arrays' own code.
+        lasting: Whether the estimates are the same for every model, so that what is found about
+            them is worth keeping.
+    """
+
+    mixture: Float
+    sources: Mapping[str, Float]
+    estimates: Mapping[str, Float]
+    sample_rate: int
+    texts: Mapping[str, Mapping[str, Float]] = field(default_factory=dict)
+    device: str = "cpu"
+    lasting: bool = False
+
+
 @dataclass
 class Scored:
     """What scoring one mixture gives, each by source_id.
@@ -57,12 +81,15 @@ class Scored:
         errors: Why the others that have an estimate could not be scored.
         anchors: Values of the unprocessed mixture in place of the estimate.
         flags: "silent_estimate", "silent_reference".
+        vectors: What metrics of whole sets need, by (embedding, feature, what, source_id), where
+            "what" is "estimate" or "reference".
     """
 
     values: dict[str, Values] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     anchors: dict[str, Values] = field(default_factory=dict)
     flags: dict[str, list[str]] = field(default_factory=dict)
+    vectors: dict[tuple[str, str, str, str], Float] = field(default_factory=dict)
 
 
 class Task(Protocol):
@@ -72,11 +99,18 @@ class Task(Protocol):
         name: What `--task` takes.
         title: What it asks, in a line.
         default_metrics: Metrics that are computed when none are asked for.
+        band_metrics: Metrics that are added to these for models that work at a lower rate than
+            that of the data.
+        presets: Lists of metrics by the name that `--metrics` takes, such as a paper's columns.
+        sanity_rows: Which of `benchmarks.sanity.ROWS` mean something here.
     """
 
     name: str
     title: str
     default_metrics: tuple[str, ...]
+    band_metrics: tuple[str, ...]
+    presets: ClassVar[Mapping[str, tuple[str, ...]]]
+    sanity_rows: tuple[str, ...]
 
     def accepts(self, metric: MetricInfo) -> bool:
         """Return whether the task can compute a metric."""
@@ -90,14 +124,7 @@ class Task(Protocol):
         """Return the queries for a mixture, given its metadata."""
         ...
 
-    def score(
-        self,
-        mixture: Float,
-        sources: Mapping[str, Float],
-        estimates: Mapping[str, Float],
-        metrics: Sequence[str],
-        sample_rate: int,
-    ) -> Scored:
+    def score(self, material: Material, metrics: Sequence[str]) -> Scored:
         """Score the estimates of one mixture; runs in a worker process."""
         ...
 

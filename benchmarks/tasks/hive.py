@@ -9,20 +9,21 @@ first source.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from benchmarks.tasks import Float, Scored, Target, Values
-from hive.audio import rms
+from benchmarks.perception import score_perceptual
+from benchmarks.tasks import Material, Scored, Target, Values
+from benchmarks.tasks.values import signal_pass, silent_flags, value_or_share
 from hive.metrics import MetricInfo, get
-from hive.metrics.registry import lookup
-from hive.metrics.signal import signal_metrics
-from hive.metrics.validate import SILENCE_RMS
+from hive.metrics.registry import Metric, resolve
 
 #: Metrics that are also computed for the unprocessed mixture: cheap, or a by-product of another.
 _ANCHORS = {"si_sdr": "si_sdr", "sdr_plain": "sdr_plain", "sdr_bss": "sdr_bss_i"}
 _ANCHOR_PREFIX = "mixture:"
+_PERCEPTUAL = ("fad", "fad_pair", "lpaps", "clap_a", "clap_t")
+_JUDGE = ("judge_oq", "judge_rec", "judge_pre", "judge_fai")
 
 
 class HiveTask:
@@ -39,11 +40,35 @@ class HiveTask:
         "stoi",
         "re_sdr",
         "re_si_sdr",
+        *_PERCEPTUAL,
+        *_JUDGE,
     )
+    band_metrics = ("sdr_bss_bl", "sdr_bss_i_bl", "si_sdr_bl", "si_sdr_i_bl")
+    presets: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "signal": ("sdr_bss", "sdr_bss_i", "si_sdr", "si_sdr_i", "sdr_plain", "stoi"),
+        # Tables 3 and A3 to A5; what they print as FAD behaves like fad_pair.
+        "hive-paper": ("sdr_bss", "si_sdr", "stoi", *_PERCEPTUAL, *_JUDGE),
+        # Tables 1, 2, 5, 6 (improvements) and 4 (remix), as computed there: at 32 kHz.
+        "clearsep-paper": (
+            "sdr_bss_32k",
+            "sdr_bss_i_32k",
+            "si_sdr_32k",
+            "si_sdr_i_32k",
+            "re_sdr_bss_tm_32k",
+            "re_si_sdr_tm_32k",
+            "prop_over_sdr_tm_32k",
+            "prop_over_si_sdr_tm_32k",
+        ),
+    }
+    sanity_rows = ("mixture", "silence", "ideal_mask", "reference")
 
     def accepts(self, metric: MetricInfo) -> bool:
-        """Return whether the metric compares estimates with true sources, or remixes them."""
-        return "reference" in metric.requires or "estimates" in metric.requires
+        """Return whether the metric compares estimates with true sources, remixes or judges."""
+        return (
+            bool({"reference", "estimates"} & {*metric.requires})
+            or "text" in metric.requires
+            or metric.name in ("prop_over_sdr", "prop_over_si_sdr")
+        )
 
     def num_targets(self, num_sources: int) -> int:
         """Return the number of sources."""
@@ -63,44 +88,39 @@ class HiveTask:
             for source in sources
         ]
 
-    def score(
-        self,
-        mixture: Float,
-        sources: Mapping[str, Float],
-        estimates: Mapping[str, Float],
-        metrics: Sequence[str],
-        sample_rate: int,
-    ) -> Scored:
+    def score(self, material: Material, metrics: Sequence[str]) -> Scored:
         """Score each estimate, and the mixture from all of them together."""
-        whole = [name for name in metrics if "estimates" in lookup(name)[0].requires]
-        single = [name for name in metrics if name not in whole]
+        found = [resolve(name) for name in metrics]
+        single = [one.name for one in found if _is_single(one)]
+        whole = [one for one in found if one.info.scope in ("mixture", "share")]
+        perceptual = [one for one in found if one.info.features]
         scored = Scored()
-        for group in (list(estimates), *([name] for name in estimates)):
+        for group in (list(material.estimates), *([name] for name in material.estimates)):
             # All sources at once share the work on the mixture; one by one only if that fails.
             if group and not scored.values.keys() & set(group):
-                _score_group(scored, group, mixture, sources, estimates, single, sample_rate)
-        if scored.values and len(sources) > 1:
-            first = next(name for name in sources if name in scored.values)
-            scored.values[first] |= _score_whole(mixture, sources, estimates, scored, whole)
+                _score_group(scored, group, material, single)
+        if scored.values and len(material.sources) > 1:
+            first = next(name for name in material.sources if name in scored.values)
+            scored.values[first] |= _score_whole(material, scored, whole)
+        if perceptual:
+            score_perceptual(scored, material, perceptual)
         return scored
 
 
+def _is_single(metric: Metric) -> bool:
+    return metric.info.scope == "item" and not metric.info.features and not metric.info.judged
+
+
 def _score_group(
-    scored: Scored,
-    names: Sequence[str],
-    mixture: Float,
-    sources: Mapping[str, Float],
-    estimates: Mapping[str, Float],
-    metrics: Sequence[str],
-    sample_rate: int,
+    scored: Scored, names: Sequence[str], material: Material, metrics: Sequence[str]
 ) -> None:
     anchors = [name for name, along in _ANCHORS.items() if {name, along} <= set(metrics)]
     try:
-        found = signal_metrics(
-            estimate=np.stack([estimates[name] for name in names]),
-            reference=np.stack([sources[name] for name in names]),
-            mixture=mixture,
-            sample_rate=sample_rate,
+        found = signal_pass(material.device)(
+            estimate=np.stack([material.estimates[name] for name in names]),
+            reference=np.stack([material.sources[name] for name in names]),
+            mixture=material.mixture,
+            sample_rate=material.sample_rate,
             names=metrics,
             anchors=anchors,
         )
@@ -113,26 +133,25 @@ def _score_group(
         scored.anchors[name] = {
             anchor: float(found[f"{_ANCHOR_PREFIX}{anchor}"][index]) for anchor in anchors
         }
-        scored.flags[name] = silent_flags(estimate=estimates[name], reference=sources[name])
+        scored.flags[name] = silent_flags(
+            estimate=material.estimates[name], reference=material.sources[name]
+        )
 
 
-def _score_whole(
-    mixture: Float,
-    sources: Mapping[str, Float],
-    estimates: Mapping[str, Float],
-    scored: Scored,
-    metrics: Sequence[str],
-) -> Values:
+def _score_whole(material: Material, scored: Scored, metrics: Sequence[Metric]) -> Values:
     """Score the sum of the tracks; undefined if one of them is missing."""
-    if scored.values.keys() < sources.keys():
-        return dict.fromkeys(metrics, float("nan"))
-    tracks = np.stack([estimates[name] for name in sources])
-    return {name: float(get(name)(estimate=tracks, mixture=mixture)) for name in metrics}
-
-
-def silent_flags(**signals: Float) -> list[str]:
-    """Return "silent_NAME" for each signal that is silent."""
-    return [f"silent_{name}" for name, samples in signals.items() if rms(samples) < SILENCE_RMS]
+    if scored.values.keys() < material.sources.keys():
+        return {metric.name: float("nan") for metric in metrics}
+    tracks = np.stack([material.estimates[name] for name in material.sources])
+    return {
+        metric.name: value_or_share(
+            metric,
+            lambda name: get(name)(
+                estimate=tracks, mixture=material.mixture, sample_rate=material.sample_rate
+            ),
+        )
+        for metric in metrics
+    }
 
 
 def _others(label: str, sources: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -9,14 +9,13 @@ paper (section 4.3) defines the scores and leaves the choice of labels open.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from benchmarks.tasks import Float, Scored, Target
-from benchmarks.tasks.hive import silent_flags
+from benchmarks.tasks import Material, Scored, Target
+from benchmarks.tasks.values import signal_pass, silent_flags, value_or_share
 from hive.errors import HiveError
 from hive.metrics import MetricInfo
-from hive.metrics.signal import signal_metrics
-from hive.metrics.silence import silent_rate
+from hive.metrics.registry import resolve
 from hive.seeding import Stream
 
 ABSENT = "absent"
@@ -28,6 +27,12 @@ class SilenceTask:
     name = "silence"
     title = "one query a mixture for a sound that is not in it: how quiet is the answer?"
     default_metrics = ("silence_sdr", "silence_si_sdr", "silent_rate")
+    band_metrics: tuple[str, ...] = ()
+    presets: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        # Table 3, as computed there: at 32 kHz, by torchmetrics in float32.
+        "clearsep-paper": ("silence_sdr_bss_tm_32k", "silence_si_sdr_tm_32k", "silent_rate_32k")
+    }
+    sanity_rows = ("mixture", "silence")
 
     def accepts(self, metric: MetricInfo) -> bool:
         """Return whether the metric scores the answer to a query for an absent sound."""
@@ -59,29 +64,27 @@ class SilenceTask:
             )
         ]
 
-    def score(
-        self,
-        mixture: Float,
-        sources: Mapping[str, Float],
-        estimates: Mapping[str, Float],
-        metrics: Sequence[str],
-        sample_rate: int,
-    ) -> Scored:
+    def score(self, material: Material, metrics: Sequence[str]) -> Scored:
         """Score the answer against the mixture that it should leave whole."""
-        single = [name for name in metrics if name != "silent_rate"]
-        needed = dict.fromkeys([*single, *(["silence_sdr"] if "silent_rate" in metrics else [])])
+        found = [resolve(name) for name in metrics]
+        needed = dict.fromkeys(
+            f"{one.info.share_of}{one.suffix}" if one.info.share_of else one.name for one in found
+        )
         scored = Scored()
-        for name, estimate in estimates.items():
+        for name, estimate in material.estimates.items():
             try:
-                found = signal_metrics(estimate=estimate, mixture=mixture, names=list(needed))
+                values = signal_pass(material.device)(
+                    estimate=estimate,
+                    mixture=material.mixture,
+                    sample_rate=material.sample_rate,
+                    names=list(needed),
+                )
             except ValueError as error:
                 scored.errors[name] = str(error)
                 continue
-            values = {metric: float(found[metric]) for metric in single}
-            if "silent_rate" in metrics:
-                # The share of one item is 0 or 1, and the mean of these is the share of all.
-                values["silent_rate"] = silent_rate(found["silence_sdr"])
-            scored.values[name] = {metric: values[metric] for metric in metrics}
+            scored.values[name] = {
+                one.name: value_or_share(one, values.__getitem__) for one in found
+            }
             scored.flags[name] = silent_flags(estimate=estimate)
         return scored
 

@@ -63,7 +63,7 @@ def log_mel(waveforms: torch.Tensor) -> torch.Tensor:
 
     window, filters = _constants(waveforms.device)
     spectra = torch.stft(
-        waveforms,
+        waveforms.to(window.dtype),
         N_FFT,
         hop_length=HOP,
         window=window,
@@ -71,7 +71,7 @@ def log_mel(waveforms: torch.Tensor) -> torch.Tensor:
         pad_mode="reflect",
         return_complex=True,
     )
-    power = spectra.real.square() + spectra.imag.square()
+    power = (spectra.real.square() + spectra.imag.square()).to(torch.float32)
     bands = power.transpose(1, 2) @ filters
     return (10.0 * torch.log10(bands.clamp(min=FLOOR))).unsqueeze(1)
 
@@ -81,9 +81,11 @@ def _constants(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """The window and the filters (bins, bands) on a device."""
     import torch
 
+    # Beside a pure tone, the rounding of a float32 FFT is seen: 0.05 dB in the quiet bands.
+    exact = torch.float32 if device.type == "mps" else torch.float64
     # A tensor made in inference mode could not be used by a caller who wants gradients.
     with torch.inference_mode(mode=False):
-        window = torch.hann_window(N_FFT, periodic=True, device=device)
+        window = torch.hann_window(N_FFT, periodic=True, dtype=exact, device=device)
         filters = torch.from_numpy(mel_filters().T.astype(np.float32)).to(device)
     return window, filters
 

@@ -22,8 +22,8 @@ from numpy.lib.stride_tricks import as_strided
 from hive.metrics.validate import FloatArray
 
 REJECTION_DB = 60.0
-COLUMNS = 10  # outputs computed by one product
-ROWS = 256  # rows of one product: small enough to be multiplied without copying
+COLUMNS = 16  # outputs computed by one product
+ROWS = 128  # rows of one product: small enough to be multiplied without copying
 
 
 class Resampler:
@@ -32,6 +32,14 @@ class Resampler:
     Args:
         source_rate: Rate of the input in Hz.
         target_rate: Rate of the output in Hz.
+
+    Attributes:
+        up: The factor's numerator p in lowest terms.
+        down: Its denominator q.
+        outputs: Output samples of a period, a multiple of p and of `COLUMNS`.
+        inputs: Input samples of a period.
+        parts: For each run of `COLUMNS` outputs of a period, the first input sample that it takes,
+            relative to the period's own first, and the weights, shape (inputs taken, COLUMNS).
     """
 
     def __init__(self, source_rate: int, target_rate: int) -> None:
@@ -44,30 +52,30 @@ class Resampler:
         # a multiple of the columns.
         repeat = math.ceil(span / self.down)
         repeat *= COLUMNS // math.gcd(COLUMNS, repeat * self.up)
-        self._outputs, self._inputs = repeat * self.up, repeat * self.down
-        self._parts: list[tuple[int, FloatArray]] = []
-        for start in range(0, self._outputs, COLUMNS):
+        self.outputs, self.inputs = repeat * self.up, repeat * self.down
+        self.parts: list[tuple[int, FloatArray]] = []
+        for start in range(0, self.outputs, COLUMNS):
             column = np.arange(start, start + COLUMNS)
             first = -((half - start * self.down) // self.up)
             last = ((start + COLUMNS - 1) * self.down + half) // self.up
             tap = column * self.down + half - np.arange(first, last + 1)[:, None] * self.up
             inside = (tap >= 0) & (tap < len(taps))
-            self._parts.append((first, np.where(inside, taps[tap * inside], 0.0)))
+            self.parts.append((first, np.where(inside, taps[tap * inside], 0.0)))
 
     def __call__(self, signal: FloatArray) -> FloatArray:
         """Resample a signal of T samples, shape (T,), to ceil(T p / q) samples."""
         num_outputs = -(-len(signal) * self.up // self.down)
-        num_rows = -(-num_outputs // self._outputs)
+        num_rows = -(-num_outputs // self.outputs)
         num_rows = -(-num_rows // ROWS) * ROWS if num_rows > ROWS else num_rows
         rows = min(ROWS, num_rows)
-        before = -self._parts[0][0]
-        first, weights = self._parts[-1]
-        padded = np.zeros(before + (num_rows - 1) * self._inputs + first + len(weights))
+        before = -self.parts[0][0]
+        first, weights = self.parts[-1]
+        padded = np.zeros(before + (num_rows - 1) * self.inputs + first + len(weights))
         room = min(len(signal), len(padded) - before)
         padded[before : before + room] = signal[:room]
-        output = np.empty((num_rows // rows, rows, self._outputs))
-        step = self._inputs * padded.itemsize
-        for index, (first, weights) in enumerate(self._parts):
+        output = np.empty((num_rows // rows, rows, self.outputs))
+        step = self.inputs * padded.itemsize
+        for index, (first, weights) in enumerate(self.parts):
             inputs = as_strided(
                 padded[before + first :],
                 (num_rows // rows, rows, len(weights)),

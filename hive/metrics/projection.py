@@ -5,30 +5,36 @@ shifts r[n], r[n-1] ... r[n-L+1] is b' A^-1 b, where A is the symmetric Toeplitz
 autocorrelation of r (lags 0 to L-1, linear) and b the correlation of r with e at the same lags
 (Vincent, Gribonval, Fevotte 2006, section III; Scheibler 2022, section 3).
 
-Correlations: long signals are cut into blocks, whose circular cross-spectra are summed before one
-inverse transform. A circular correlation of a block pairs its tail with its own head, where the
-linear one pairs the tail with the head of the next block; both terms involve L samples only and
-are exchanged at the end. So each signal is transformed once, without padding or overlap.
+Correlations: long signals are cut into blocks of H samples, whose cross-spectra are summed before
+one inverse transform. The left signal's blocks are padded with L - 1 zeros, the right one's go on
+for L - 1 samples into the next, so that circular correlation is linear at the lags wanted. Blocks
+are short enough for the spectra of a few of them to stay in the second-level cache, which matters
+more than the overlap.
 
-Solution: Levinson recursion. Its residual is checked, and enters the result to first order, which
-leaves an error of second order; where the matrix is too ill-conditioned (long stretches of one
-tone), the projection is taken on the eigenvectors that stand above rounding.
+Solution: Levinson recursion, whose residual is checked; where that has lost too much (references
+without content near the upper end of the band, such as upsampled ones), Cholesky factors. The
+residual enters the result to first order, which leaves an error of second order. Where the matrix
+is singular to rounding (a pure tone that swells and fades), the projection is taken on the
+eigenvectors that stand above rounding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 import scipy.linalg
+from numpy.lib.stride_tricks import sliding_window_view
 
 from hive.metrics.validate import FloatArray
 
-BLOCK = 8192  # samples; 4096 to 16384 measure alike
-BLOCKS_AT_ONCE = 8  # spectra of a few signals then fit the second-level cache
+BLOCK = 5120  # samples of a transform; 4096 to 8192 measure alike
+BLOCKS_AT_ONCE = 4
 MAX_RESIDUAL = 1e-11  # of the largest correlation; well-conditioned systems leave 1e-15 to 1e-12
+MAX_SENSITIVITY = 1e9  # times 1e-15 or so is the relative error by which rounding of A enters
 
 
 def lag_products(
@@ -44,28 +50,39 @@ def lag_products(
     Returns:
         For each pair, the sums over n of x_i[n] x_j[n + k] for k = 0 ... L-1.
     """
-    wanted = list(dict.fromkeys(pairs))
-    size = max(BLOCK, 1 << (2 * num_lags - 1).bit_length())
-    cut = [_blocks(signal, size) for signal in signals]
-    sums = {pair: np.zeros(size // 2 + 1, np.complex128) for pair in wanted}
-    for part in range(len(cut[0])):
+    wanted: dict[int, list[int]] = {}
+    for left, right in dict.fromkeys(pairs):
+        wanted.setdefault(left, []).append(right)
+    size, hop = block_size(num_lags)
+    cut = {
+        index: _blocks(signals[index], size, hop)
+        for index in {*wanted, *(right for rights in wanted.values() for right in rights)}
+    }
+    num_bins = size // 2 + 1
+    sums = {
+        (left, right): np.zeros(num_bins, np.complex128)
+        for left in wanted
+        for right in wanted[left]
+    }
+    room = np.empty((BLOCKS_AT_ONCE, num_bins), np.complex128)
+    for part in range(len(next(iter(cut.values()), []))):
         spectra: dict[int, npt.NDArray[np.complex128]] = {}
-        conjugates: dict[int, npt.NDArray[np.complex128]] = {}
-        for left, right in wanted:
-            for index in (left, right):
-                if index not in spectra:
-                    spectra[index] = scipy.fft.rfft(cut[index][part])
-            if left not in conjugates:
-                conjugates[left] = spectra[left].conj()
-            sums[left, right] += (conjugates[left] * spectra[right]).sum(axis=0)
-    tails = {left: _tails(cut[left], num_lags).conj() for left, _ in wanted}
-    heads = {right: _head_steps(cut[right], num_lags) for _, right in wanted}
-    products = {}
-    for left, right in wanted:
-        circular = scipy.fft.irfft(sums[left, right], size)[:num_lags]
-        edges = np.einsum("bf,bf->f", tails[left], heads[right])
-        products[left, right] = circular + scipy.fft.irfft(edges, 2 * num_lags)[num_lags:]
-    return products
+        for left, rights in wanted.items():
+            padded = scipy.fft.rfft(cut[left][part][:, :hop], size)
+            np.conj(padded, out=padded)
+            product = room[: len(padded)]
+            for right in rights:
+                if right not in spectra:
+                    spectra[right] = scipy.fft.rfft(cut[right][part])
+                np.multiply(padded, spectra[right], out=product)
+                sums[left, right] += product.sum(axis=0)
+    return {pair: scipy.fft.irfft(total, size)[:num_lags] for pair, total in sums.items()}
+
+
+def block_size(num_lags: int) -> tuple[int, int]:
+    """Samples of a transform, and samples from one block to the next."""
+    size = max(BLOCK, scipy.fft.next_fast_len(8 * num_lags, real=True))
+    return size, size - num_lags + 1
 
 
 def explained_energy(
@@ -81,9 +98,11 @@ def explained_energy(
         b' A^-1 b for each signal, never negative.
     """
     matrix = scipy.linalg.toeplitz(autocorrelation)
+    solve = _Cholesky(matrix)
     energies = []
     for b in correlations:
         energy = _levinson(matrix, b)
+        energy = solve(b) if energy is None else energy
         energies.append(_least_squares(matrix, b) if energy is None else energy)
     return energies
 
@@ -100,6 +119,33 @@ def _levinson(matrix: FloatArray, b: FloatArray) -> float | None:
     return max(0.0, float(b @ solution + residual @ solution))
 
 
+class _Cholesky:
+    """Solution by factors of the matrix, which are computed when first needed."""
+
+    def __init__(self, matrix: FloatArray) -> None:
+        self._matrix = matrix
+
+    @cached_property
+    def _factor(self) -> tuple[FloatArray, bool] | None:
+        try:
+            factor: tuple[FloatArray, bool] = scipy.linalg.cho_factor(
+                self._matrix, lower=True, check_finite=False
+            )
+        except np.linalg.LinAlgError:
+            return None
+        return factor
+
+    def __call__(self, b: FloatArray) -> float | None:
+        """Return b' A^-1 b, or None if rounding decides it."""
+        if self._factor is None:
+            return None
+        solution = scipy.linalg.cho_solve(self._factor, b, check_finite=False)
+        energy = float(b @ solution + (b - self._matrix @ solution) @ solution)
+        if not self._matrix[0, 0] * (solution @ solution) <= MAX_SENSITIVITY * energy:
+            return None
+        return energy
+
+
 def _least_squares(matrix: FloatArray, b: FloatArray) -> float:
     """Return b' A^+ b, leaving out directions of A that are lost in rounding."""
     values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
@@ -107,25 +153,14 @@ def _least_squares(matrix: FloatArray, b: FloatArray) -> float:
     return float(np.sum((b @ vectors[:, sound]) ** 2 / values[sound]))
 
 
-def _blocks(signal: FloatArray, size: int) -> list[FloatArray]:
-    """Cut a signal into arrays of blocks, shape (B, size); the last one is padded with zeros."""
-    num_full = len(signal) // size
-    body = signal[: num_full * size].reshape(num_full, size)
-    last = np.zeros((1, size))
-    last[0, : len(signal) - body.size] = signal[body.size :]
+def _blocks(signal: FloatArray, size: int, hop: int) -> list[FloatArray]:
+    """Cut a signal into arrays of overlapping blocks, shape (B, size), zeros after its end."""
+    num_full = max(0, (len(signal) - size) // hop + 1)
+    num_rest = -(-(len(signal) - num_full * hop) // hop)
+    rest = np.zeros((num_rest - 1) * hop + size)
+    rest[: len(signal) - num_full * hop] = signal[num_full * hop :]
+    full = sliding_window_view(signal, size)[::hop] if num_full else signal[:0].reshape(0, size)
     return [
-        *(body[start : start + BLOCKS_AT_ONCE] for start in range(0, num_full, BLOCKS_AT_ONCE)),
-        last,
+        *(full[start : start + BLOCKS_AT_ONCE] for start in range(0, num_full, BLOCKS_AT_ONCE)),
+        sliding_window_view(rest, size)[::hop],
     ]
-
-
-def _tails(blocks: list[FloatArray], num_lags: int) -> npt.NDArray[np.complex128]:
-    """Spectra of the last samples of each block."""
-    tails = np.concatenate([part[:, -num_lags:] for part in blocks])
-    return np.asarray(scipy.fft.rfft(tails, 2 * num_lags))
-
-
-def _head_steps(blocks: list[FloatArray], num_lags: int) -> npt.NDArray[np.complex128]:
-    """Spectra of how the first samples of the next block differ from those of each block."""
-    heads = np.concatenate([part[:, :num_lags] for part in blocks])
-    return np.asarray(scipy.fft.rfft(np.diff(heads, axis=0, append=0.0), 2 * num_lags))

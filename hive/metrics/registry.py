@@ -28,7 +28,7 @@ from typing import Any
 from hive.errors import HiveError
 from hive.metrics.info import MetricInfo
 
-_MODULES = ("sdr_bss", "sdr", "stoi", "silence", "remix")
+_MODULES = ("sdr_bss", "sdr", "stoi", "silence", "remix", "fad", "lpaps", "clap", "judge")
 #: Names of the literature for what is a variant here.
 _ALIASES = {
     "prop_over": "prop_over_sdr",
@@ -177,7 +177,7 @@ def default_embedding() -> str:
 
 
 def _is_signal(info: MetricInfo) -> bool:
-    return info.scope in ("item", "mixture") and not info.features and not info.judged
+    return info.scope != "set" and not info.features and not info.judged
 
 
 def _options(found: dict[str, str | None]) -> dict[str, Any]:

@@ -210,7 +210,7 @@ def _explain(batch: Batch, tested: Sequence[Sequence[Signal]], options: Options)
             if index in batch.bad:
                 continue
             e, r = _prepared(e, options), _prepared(r, options)
-            if r.silent or (id(r), id(e), options) in batch.cache:
+            if r.silent or e.energy == 0 or (id(r), id(e), options) in batch.cache:
                 continue
             # Items with a mixture in common are correlated together: it is transformed once.
             anchor = batch.mixtures[index] if batch.mixtures else batch.references[index]

@@ -10,9 +10,14 @@ Clipped mean
     For decibels: the mean after clipping to [-30, 100] dB, which takes in the infinite values.
 Overall
     The unweighted mean of the group means, as the Hive paper averages over mixture sizes
-    (section 5). It is undefined when one group has no finite value, because a mean over the
-    remaining groups would answer another question. Its standard deviation and median are those of
-    all finite values together.
+    (section 5; every "Overall" of its tables A3 to A5 is the mean of the four sizes). It is
+    undefined when one group has no finite value, because a mean over the remaining groups would
+    answer another question. Its standard deviation and median are those of all finite values
+    together.
+Flat
+    The mean over all items at once, whatever their group, as ClearSep and CLAPSep average. What
+    these papers print after ± is the sample standard deviation (ddof 1) of the items, not an error
+    of the mean.
 Interval
     95 % percentile interval of the cluster bootstrap (Efron and Tibshirani, "An Introduction to
     the Bootstrap", 1993, chapters 8 and 13): items cut from one recording are not independent, so
@@ -26,17 +31,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from hive.seeding import Stream
+from hive.metrics.resampling import Floats, bootstrap, interval, tabulate
 
 OVERALL = "overall"
+FLAT = "flat"
 CLIP_DB = (-30.0, 100.0)
-LEVEL = 0.95
-_BLOCK = 1 << 17  # draws held at a time: three arrays of this length stay in the cache
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Summary:
     """A metric over one group of items.
 
     Attributes:
-        group: Name of the group, or "overall".
+        group: Name of the group, "overall" or "flat".
         n: Number of finite values, those behind `mean`.
         mean: Mean of the finite values; NaN if there is none.
         ci_low: Lower end of the 95 % interval of `mean`; NaN if the finite values of the group
@@ -80,7 +81,7 @@ def summarise(
     seed: int = 0,
     replicates: int = 1000,
 ) -> list[Summary]:
-    """Summarise a metric for each group and overall.
+    """Summarise a metric for each group, over the groups and over all items.
 
     The same seed and clusters give the same resamples, so intervals can be computed again
     elsewhere and agree to rounding.
@@ -94,16 +95,18 @@ def summarise(
         replicates: Number of bootstrap replicates.
 
     Returns:
-        One summary a group in ascending order, then "overall".
+        One summary a group in ascending order, then "overall" (mean of the group means, as in the
+        Hive paper), then "flat" (mean over all items, as in ClearSep and CLAPSep).
 
     Raises:
         ValueError: If the arrays are not one-dimensional and of equal length, or `replicates` is
             not positive.
 
     Example:
-        >>> first, overall = summarise([1.0, 2.0, 6.0], ["a", "b", "c"], [2, 2, 2], decibel=True)
-        >>> first.mean, first.median, overall.mean
-        (3.0, 2.0, 3.0)
+        >>> values, recordings = [1.0, 2.0, 6.0, 9.0], ["a", "b", "c", "d"]
+        >>> two, three, overall, flat = summarise(values, recordings, [2, 2, 2, 3], decibel=True)
+        >>> two.mean, three.mean, overall.mean, flat.mean
+        (3.0, 9.0, 6.0, 4.5)
     """
     scores = np.asarray(values, dtype=np.float64)
     cluster_of, group_of = np.asarray(clusters), np.asarray(groups)
@@ -117,20 +120,23 @@ def summarise(
 
     names, group_index = np.unique(group_of, return_inverse=True)
     finite = np.isfinite(scores)
-    means = _bootstrap(
-        scores[finite], cluster_of[finite], group_index[finite], len(names), seed, replicates
-    )
+    table = tabulate(scores[finite], cluster_of[finite], group_index[finite], len(names))
+    drawn = bootstrap(table, seed=seed, replicates=replicates)
     summaries = [
-        _describe(str(name), scores[group_index == index], means[:, index], decibel)
+        _describe(str(name), scores[group_index == index], drawn.groups[:, index], decibel)
         for index, name in enumerate(names)
     ]
-    return [*summaries, _overall(summaries, scores, means, decibel)]
+    return [
+        *summaries,
+        _overall(summaries, scores, drawn.overall, decibel),
+        _describe(FLAT, scores, drawn.flat, decibel),
+    ]
 
 
 def _describe(name: str, values: Floats, means: Floats, decibel: bool) -> Summary:
     finite = values[np.isfinite(values)]
     clipped = np.clip(values[~np.isnan(values)], *CLIP_DB)
-    low, high = _interval(means)
+    low, high = interval(means)
     return Summary(
         group=name,
         n=len(finite),
@@ -147,62 +153,12 @@ def _describe(name: str, values: Floats, means: Floats, decibel: bool) -> Summar
 
 
 def _overall(groups: list[Summary], values: Floats, means: Floats, decibel: bool) -> Summary:
+    pooled = _describe(OVERALL, values, means, decibel)
     if not groups:
-        return _describe(OVERALL, values, np.empty(0), decibel)
+        return pooled
     clipped = [group.mean_clipped for group in groups if group.mean_clipped is not None]
     return replace(
-        _describe(OVERALL, values, means.mean(axis=1), decibel),
+        pooled,
         mean=float(np.mean([group.mean for group in groups])),
         mean_clipped=float(np.mean(clipped)) if decibel else None,
     )
-
-
-def _interval(means: Floats) -> tuple[float, float]:
-    defined = means[~np.isnan(means)]
-    if not len(defined):
-        return np.nan, np.nan
-    low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
-
-
-def _bootstrap(
-    values: Floats,
-    clusters: NDArray[np.generic],
-    groups: Indices,
-    num_groups: int,
-    seed: int,
-    replicates: int,
-) -> Floats:
-    """Return the group means of every replicate, shape (replicates, groups).
-
-    A replicate draws C of the C clusters with replacement. Its group means depend on how often
-    each cluster was drawn and on the sum and count of the cluster's items in each group, so the
-    items themselves are never copied. Groups seen in fewer than two clusters are NaN.
-    """
-    names, cluster_index = np.unique(clusters, return_inverse=True)
-    num_clusters = len(names)
-    if num_clusters < 2:
-        return np.full((replicates, num_groups), np.nan)
-    cell = cluster_index.reshape(-1) * num_groups + groups
-    shape = (num_clusters, num_groups)
-    centre = values.mean()  # sums of deviations keep their digits when the scores are far from 0
-    sums = np.bincount(cell, values - centre, minlength=num_clusters * num_groups).reshape(shape)
-    counts = np.bincount(cell, minlength=num_clusters * num_groups).reshape(shape)
-    table = np.concatenate([sums, counts], axis=1)
-
-    stream = Stream(seed, "statistics", 0, "bootstrap")
-    totals = np.empty((replicates, 2 * num_groups))
-    block = max(1, _BLOCK // num_clusters)
-    for start in range(0, replicates, block):
-        size = min(block, replicates - start)
-        draws = stream.uniforms(size * num_clusters, 0.0, num_clusters).astype(np.intp)
-        draws += np.repeat(np.arange(size) * num_clusters, num_clusters)
-        weights = np.bincount(draws, minlength=size * num_clusters).astype(np.float64)
-        totals[start : start + size] = weights.reshape(size, num_clusters) @ table
-
-    drawn = totals[:, num_groups:]
-    means: Floats = np.full((replicates, num_groups), np.nan)
-    np.divide(totals[:, :num_groups], drawn, out=means, where=drawn > 0)
-    means[:, np.count_nonzero(counts, axis=0) < 2] = np.nan
-    means += centre
-    return means

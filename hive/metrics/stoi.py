@@ -34,7 +34,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -148,14 +148,18 @@ def stoi_values(
 
     def score(index: int) -> float:
         e, r = tested[index], batch.references[index]
-        if r.silent and compat is None:
-            return math.nan
+        if compat is None:
+            if r.silent:
+                return math.nan
+            key = cache_key(rate, extended, e, r)
+            if key in batch.cache:
+                return float(batch.cache[key])
         clean = r.once(("stoi", rate), lambda: _clean(_at_rate(r, rate)))
         if clean is None:
             return math.nan if compat is None else 1e-5
         bands = e.once(
             ("stoi", rate, id(r)),
-            lambda: _bands(_frames(_at_rate(e, rate))[clean.kept] * _window()),
+            lambda: _bands(_frames(_at_rate(e, rate))[clean.kept] * window()),
         )
         return _extended(clean.bands, bands) if extended else _classic(clean, bands)
 
@@ -179,21 +183,31 @@ class _Clean:
     units: FloatArray
 
 
+def cache_key(rate: int, extended: bool, tested: Signal, reference: Signal) -> tuple[Any, ...]:
+    """Key of a batch's cache under which a value computed elsewhere is found."""
+    return "stoi", rate, extended, id(tested), id(reference)
+
+
 def _clean(samples: FloatArray) -> _Clean | None:
     """Analyse a reference at 10 kHz; None if too few frames are left."""
     frames = _frames(samples)
     if len(frames) <= RUN:
         return None
-    frames = frames * _window()
+    frames = frames * window()
     levels = 20 * np.log10(np.sqrt(np.einsum("ft,ft->f", frames, frames)) + EPS)
     kept = np.flatnonzero(levels.max() - DYNAMIC_RANGE - levels < 0)
     if len(kept) <= RUN:
         return None
     bands = _bands(frames[kept])
     runs = _runs(bands)
-    norms = np.sqrt(np.einsum("krb,krb->rb", runs, runs))
-    units = runs - runs.mean(axis=0)
-    units /= np.sqrt(np.einsum("krb,krb->rb", units, units)) + EPS
+    norms, units = np.empty(runs.shape[1:]), np.empty(runs.shape)
+    for start in range(0, len(norms), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        part = runs[:, rows]
+        np.sqrt(np.einsum("krb,krb->rb", part, part), out=norms[rows])
+        part = part - part.mean(axis=0)
+        part /= np.sqrt(np.einsum("krb,krb->rb", part, part)) + EPS
+        units[:, rows] = part
     return _Clean(kept, bands, norms, units)
 
 
@@ -213,14 +227,14 @@ def _bands(frames: FloatArray) -> FloatArray:
     halves = frames.reshape(len(frames), 2, HOP)
     joined = halves[:, 0].copy()
     joined[1:] += halves[:-1, 1]
-    lowest, weights = _third_octaves()
+    lowest, weights = third_octaves()
     bands = np.empty((len(frames) - 1, NUM_BANDS))
     for start in range(0, len(bands), ROWS_AT_ONCE):
         part = joined[start : start + ROWS_AT_ONCE + 1]
-        again = np.concatenate([part[:-1], part[1:]], axis=1) * _window()
-        spectra = scipy.fft.rfft(again, NUM_BINS)[:, lowest : lowest + len(weights)]
-        power = spectra.real**2 + spectra.imag**2
-        np.sqrt(power @ weights, out=bands[start : start + ROWS_AT_ONCE])
+        again = np.concatenate([part[:-1], part[1:]], axis=1) * window()
+        parts = scipy.fft.rfft(again, NUM_BINS).view(np.float64)  # real, imaginary, real ...
+        used = parts[:, 2 * lowest : 2 * lowest + len(weights)]
+        np.sqrt((used * used) @ weights, out=bands[start : start + ROWS_AT_ONCE])
     return bands
 
 
@@ -259,17 +273,17 @@ def _normalised(bands: FloatArray) -> FloatArray:
 
 
 @lru_cache(maxsize=1)
-def _window() -> FloatArray:
+def window() -> FloatArray:
     """Hann window without its zero ends."""
     return np.hanning(FRAME + 2)[1:-1]
 
 
 @lru_cache(maxsize=1)
-def _third_octaves() -> tuple[int, FloatArray]:
-    """First bin of the lowest band, and the sums over bins as a matrix, shape (bins, bands)."""
+def third_octaves() -> tuple[int, FloatArray]:
+    """First bin of the lowest band; the sums over parts of bins as a matrix, (2 bins, bands)."""
     edges = LOWEST_BAND * 2 ** ((2 * np.arange(NUM_BANDS + 1) - 1) / 6)
     bins = np.rint(edges * NUM_BINS / RATE).astype(int)
     weights = np.zeros((bins[-1] - bins[0], NUM_BANDS))
     for band in range(NUM_BANDS):
         weights[bins[band] - bins[0] : bins[band + 1] - bins[0], band] = 1
-    return int(bins[0]), weights
+    return int(bins[0]), weights.repeat(2, axis=0)

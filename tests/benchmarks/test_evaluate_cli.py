@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from benchmarks.checks import check_run
-from benchmarks.results import json_schema, read_results
+from benchmarks.results import Anchor, json_schema, read_results
 from hive.errors import HiveError
 from hive.main import build
 
@@ -49,7 +49,7 @@ def test_the_embedded_data_set(tmp_path: Path) -> None:
     assert (results.dataset.name, results.dataset.num_items) == ("mini", 14)
     assert all(check.passed for check in results.checks)
     means = {each.group: each.mean for each in results.aggregates if each.metric == "si_sdr_i"}
-    assert set(means) == {"2", "3", "4", "5", "overall"}
+    assert set(means) == {"2", "3", "4", "5", "overall", "flat"}
     assert min(means.values()) > 5
 
 
@@ -171,7 +171,7 @@ def test_checks_find_what_is_wrong() -> None:
     plain = pa.table({"si_sdr": [0.0, -5.0, 9.54], "sdr_plain": [2.0, -1.0, 10.0]})
 
     def outcome(table: pa.Table, residual: float = 0.0, expected: int = 3) -> dict[str, bool]:
-        checks = check_run(table, [], residual=residual, expected=expected, failed=0)
+        checks = check_run(table, [], [], residual=residual, expected=expected, failed=0)
         return {check["name"]: check["passed"] for check in checks}
 
     assert all(outcome(good).values())
@@ -181,6 +181,35 @@ def test_checks_find_what_is_wrong() -> None:
     assert not outcome(bad)["sdr_bss_at_least_si_sdr"]
     assert not outcome(good, residual=2**-15)["sources_add_up"]
     assert not outcome(good, expected=4)["items_accounted_for"]
+    embedded = {"fad_pair@standin:x": [0.5, 1.0], "clap_a@standin:x": [0.875, 0.5]}
+    name = "fad_pair@standin:x_agrees_with_clap_a@standin:x"
+    assert outcome(pa.table(embedded), expected=2)[name]
+    embedded["clap_a@standin:x"][1] = 0.51
+    assert not outcome(pa.table(embedded), expected=2)[name]
     # S = 2 dB allows no less than 10 log10(10^0.2 - 1) = -2.33; 10 dB no less than 9.542.
     assert not outcome(plain)["si_sdr_bounded_by_sdr_plain"]
     assert outcome(plain.slice(0, 2), expected=2)["si_sdr_bounded_by_sdr_plain"]
+
+
+def test_what_the_true_source_and_silence_must_score() -> None:
+    import pyarrow as pa
+
+    table = pa.table({"seconds": [1.0]})
+
+    def outcome(**values: float) -> dict[str, bool]:
+        anchors = [
+            Anchor(name=row, metric=metric, group="overall", n=1, mean=value)
+            for key, value in values.items()
+            for row, metric in [key.split("__")]
+        ]
+        checks = check_run(table, [], anchors, residual=0.0, expected=1, failed=0)
+        return {check["name"]: check["passed"] for check in checks}
+
+    inf = float("inf")
+    found = outcome(reference__si_sdr=inf, reference__lpaps=0.0, silence__stoi=0.0)
+    assert found["reference_scores_as_defined"]
+    assert found["silence_scores_as_defined"]
+    assert not outcome(reference__si_sdr=90.0)["reference_scores_as_defined"]
+    assert not outcome(reference__clap_a=0.9)["reference_scores_as_defined"]
+    assert not outcome(silence__si_sdr=0.0)["silence_scores_as_defined"]
+    assert "silence_scores_as_defined" not in outcome(reference__si_sdr=inf)

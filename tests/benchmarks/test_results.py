@@ -51,7 +51,7 @@ def test_a_run_follows_the_schema(document: dict[str, Any]) -> None:
     ("path", "value"),
     [
         (["extra"], 1),
-        (["schema_version"], "2.0"),
+        (["schema_version"], "1.0"),
         (["counts", "items"], -1),
         (["dataset", "fingerprint"], "abc"),
         (["aggregates", 0, "mean"], "infinite"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from benchmarks import tasks
+from benchmarks.catalogue import Scale, requested, select_metrics
 from benchmarks.tasks.silence import absent_labels
 from hive import labels
+from hive.embedding.registry import DEFAULT
 from hive.errors import HiveError
 
 RATE = 16000
@@ -26,6 +30,15 @@ def _noise(*shape: int, seed: int = 0) -> np.ndarray:
     """Noise on the grid of 16-bit samples, whose sums are exact."""
     noise = 0.1 * np.random.default_rng(seed).standard_normal(shape)
     return (np.rint(noise * 2**15) / 2**15).astype(np.float32)
+
+
+def _score(task: str, mixture, sources, estimates, names: list[str]) -> tasks.Scored:
+    material = tasks.Material(mixture, sources, estimates, RATE)
+    return tasks.get(task).score(material, names)
+
+
+def _scale(**changes) -> Scale:
+    return Scale(**{"sample_rate": 44100, "model_rate": 0, "embedding": DEFAULT, **changes})
 
 
 def test_unknown_task() -> None:
@@ -56,7 +69,7 @@ def test_hive_scores_of_the_mixture_as_estimate() -> None:
     sources = dict(zip(("s1", "s2"), _noise(2, RATE), strict=True))
     mixture = sources["s1"] + sources["s2"]
     names = ["si_sdr", "si_sdr_i", "sdr_bss", "sdr_bss_i", "sdr_plain"]
-    scored = tasks.get("hive").score(mixture, sources, dict.fromkeys(sources, mixture), names, RATE)
+    scored = _score("hive", mixture, sources, dict.fromkeys(sources, mixture), names)
     for name in sources:
         values, anchors = scored.values[name], scored.anchors[name]
         assert values["si_sdr_i"] == 0.0
@@ -73,7 +86,7 @@ def test_anchors_stay_defined_when_the_estimate_is_silent() -> None:
     mixture = sources["s1"] + sources["s2"]
     silence = dict.fromkeys(sources, np.zeros(RATE, np.float32))
     names = ["si_sdr", "si_sdr_i", "sdr_bss", "sdr_bss_i"]
-    scored = tasks.get("hive").score(mixture, sources, silence, names, RATE)
+    scored = _score("hive", mixture, sources, silence, names)
     assert scored.values["s1"]["si_sdr"] == -np.inf
     assert abs(scored.anchors["s1"]["sdr_bss"]) < 1
     assert abs(scored.anchors["s1"]["si_sdr"]) < 1
@@ -83,10 +96,10 @@ def test_anchors_stay_defined_when_the_estimate_is_silent() -> None:
 def test_remix_scores_stand_on_the_first_source_only() -> None:
     sources = dict(zip(("s1", "s2"), _noise(2, RATE), strict=True))
     mixture = sources["s1"] + sources["s2"]
-    scored = tasks.get("hive").score(mixture, sources, sources, ["re_sdr", "re_si_sdr"], RATE)
+    scored = _score("hive", mixture, sources, sources, ["re_sdr", "re_si_sdr"])
     assert scored.values == {"s1": {"re_sdr": np.inf, "re_si_sdr": np.inf}, "s2": {}}
     half = {"s1": mixture / 2, "s2": np.zeros(RATE, np.float32)}
-    scored = tasks.get("hive").score(mixture, sources, half, ["re_sdr", "re_si_sdr"], RATE)
+    scored = _score("hive", mixture, sources, half, ["re_sdr", "re_si_sdr"])
     assert scored.values["s1"]["re_sdr"] == pytest.approx(20 * np.log10(2))
     assert scored.values["s1"]["re_si_sdr"] == np.inf
 
@@ -94,7 +107,7 @@ def test_remix_scores_stand_on_the_first_source_only() -> None:
 def test_a_missing_track_leaves_the_remix_undefined() -> None:
     sources = dict(zip(("s1", "s2"), _noise(2, RATE), strict=True))
     mixture = sources["s1"] + sources["s2"]
-    scored = tasks.get("hive").score(mixture, sources, {"s2": mixture}, ["si_sdr", "re_sdr"], RATE)
+    scored = _score("hive", mixture, sources, {"s2": mixture}, ["si_sdr", "re_sdr"])
     assert list(scored.values) == ["s2"]
     assert np.isnan(scored.values["s2"]["re_sdr"])
 
@@ -104,7 +117,7 @@ def test_one_bad_estimate_does_not_cost_the_others() -> None:
     mixture = sources["s1"] + sources["s2"]
     bad = mixture.copy()
     bad[3] = np.nan
-    scored = tasks.get("hive").score(mixture, sources, {"s1": bad, "s2": mixture}, ["si_sdr"], RATE)
+    scored = _score("hive", mixture, sources, {"s1": bad, "s2": mixture}, ["si_sdr"])
     assert list(scored.errors) == ["s1"]
     assert "estimate" in scored.errors["s1"]
     assert np.isfinite(scored.values["s2"]["si_sdr"])
@@ -112,7 +125,7 @@ def test_one_bad_estimate_does_not_cost_the_others() -> None:
 
 def test_a_silent_source_is_undefined_and_flagged() -> None:
     sources = {"s1": _noise(RATE), "s2": np.zeros(RATE, np.float32)}
-    scored = tasks.get("hive").score(sources["s1"], sources, sources, ["si_sdr"], RATE)
+    scored = _score("hive", sources["s1"], sources, sources, ["si_sdr"])
     assert np.isnan(scored.values["s2"]["si_sdr"])
     assert scored.flags["s2"] == ["silent_estimate", "silent_reference"]
 
@@ -159,44 +172,99 @@ def test_the_absent_label_depends_on_seed_and_mixture_only() -> None:
 def test_silence_scores_of_a_scaled_mixture(gain: float, level: float, rate: float) -> None:
     mixture = _noise(RATE).astype(np.float64)
     names = ["silence_sdr", "silent_rate"]
-    scored = tasks.get("silence").score(
-        mixture, {"s1": mixture}, {"absent": gain * mixture}, names, RATE
-    )
+    scored = _score("silence", mixture, {"s1": mixture}, {"absent": gain * mixture}, names)
     assert list(scored.values["absent"]) == names
     assert scored.values["absent"]["silence_sdr"] == pytest.approx(level, abs=1e-6)
     assert scored.values["absent"]["silent_rate"] == rate
 
 
-def test_which_metrics_a_task_takes() -> None:
-    from benchmarks.catalogue import select_metrics
+def test_shares_are_zeros_and_ones_on_the_row_of_the_mixture() -> None:
+    sources = dict(zip(("s1", "s2"), _noise(2, RATE), strict=True))
+    mixture = sources["s1"] + sources["s2"]
+    names = ["re_si_sdr", "prop_over_si_sdr", "re_sdr_bss", "prop_over_sdr_32k"]
+    for level, share in ((-40, 1.0), (0, 0.0)):
+        bad = sources["s1"] + 10 ** (level / 20) * _noise(RATE, seed=9)
+        scored = _score("hive", mixture, sources, {"s1": bad, "s2": sources["s2"]}, names)
+        assert scored.values["s1"]["prop_over_si_sdr"] == share
+        assert scored.values["s1"]["prop_over_sdr_32k"] == share
+        assert (scored.values["s1"]["re_si_sdr"] > 15) == bool(share)
+        assert scored.values["s2"] == {}
 
+
+def test_which_metrics_a_task_takes() -> None:
     hive, silence = tasks.get("hive"), tasks.get("silence")
-    assert select_metrics(hive, None).columns == hive.default_metrics
-    assert select_metrics(silence, None).columns == silence.default_metrics
-    suffixed = select_metrics(hive, ("sdr_bss_L64",)).metrics[0]
+    found = select_metrics(hive, None, _scale())
+    missing = tuple(each.metric for each in found.unavailable)
+    assert sorted((*found.columns, *missing)) == sorted(hive.default_metrics)
+    assert {"sdr_bss", "si_sdr_i", "stoi", "re_sdr"} <= set(found.columns)
+    assert select_metrics(silence, None, _scale()).columns == silence.default_metrics
+    suffixed = select_metrics(hive, ("sdr_bss_L64",), _scale()).metrics[0]
     assert suffixed.title == "SDR_L64"
     assert "filter_length=64" in suffixed.definition
-    for task, name in [(hive, "silence_sdr"), (silence, "si_sdr"), (hive, "prop_over")]:
+    for task, name in [(hive, "silence_sdr"), (silence, "si_sdr"), (silence, "prop_over_sdr")]:
         with pytest.raises(HiveError, match=f"cannot compute metric '{name}'"):
-            select_metrics(task, (name,))
+            select_metrics(task, (name,), _scale())
     with pytest.raises(HiveError, match="no metric"):
-        select_metrics(hive, ("sisdr",))
+        select_metrics(hive, ("sisdr",), _scale())
 
 
-def test_a_metric_that_lacks_a_package_is_listed_and_not_faked(
-    monkeypatch: pytest.MonkeyPatch,
+def test_presets_are_lists_of_metrics_and_every_one_resolves() -> None:
+    for task in map(tasks.get, tasks.names()):
+        for preset, names in task.presets.items():
+            assert [each.name for each in requested(task, (preset,))] == list(names)
+    found = select_metrics(tasks.get("hive"), ("clearsep-paper",), _scale())
+    assert {each.identity.sample_rate for each in found.metrics} == {32_000}
+    assert {each.identity.settings.get("compat") for each in found.metrics} == {
+        None,
+        "torchmetrics",
+    }
+
+
+def test_a_model_of_a_lower_rate_is_also_scored_against_band_limited_sources() -> None:
+    hive = tasks.get("hive")
+    columns = select_metrics(hive, None, _scale(model_rate=16_000)).columns
+    assert {"sdr_bss_bl16k", "sdr_bss_i_bl16k", "si_sdr_bl16k", "si_sdr_i_bl16k"} <= set(columns)
+    for rate in (0, 44_100, 48_000):
+        found = select_metrics(hive, None, _scale(model_rate=rate))
+        assert not [name for name in found.columns if "_bl" in name]
+        found = select_metrics(hive, ("si_sdr", "si_sdr_bl"), _scale(model_rate=rate))
+        assert found.columns == ("si_sdr",)
+        assert "rate of the data" in found.unavailable[0].reason
+
+
+def test_the_id_of_a_metric_changes_with_what_its_values_depend_on() -> None:
+    hive = tasks.get("hive")
+
+    def ids(names: tuple[str, ...], **scale) -> list[str]:
+        return [each.id for each in select_metrics(hive, names, _scale(**scale)).metrics]
+
+    names = ("sdr_bss", "sdr_bss_L64", "sdr_bss_zm", "sdr_bss_tm", "sdr_bss_32k", "sdr_bss_bl16k")
+    found = ids(names)
+    assert len(set(found)) == len(names)
+    assert ids(names) == found
+    assert ids(("sdr_bss",), sample_rate=32_000)[0] == ids(("sdr_bss_32k",))[0]
+    standin = ids(("clap_a",), embedding="standin:logmel512")
+    assert standin == ids(("clap_a@standin:logmel512",))
+    assert standin != ids(("clap_a@standin:htsat-random",))
+
+
+def test_a_metric_that_cannot_be_computed_here_is_listed_and_not_faked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from dataclasses import replace
-
-    from benchmarks import catalogue
-    from hive.metrics import registry
-
-    info, _ = registry.lookup("stoi")
-    lacking = replace(info, needs=("no_such_package_here",))
-    monkeypatch.setitem(registry._METRICS, "stoi", lacking)
-    found = catalogue.select_metrics(tasks.get("hive"), ("si_sdr", "stoi"))
+    monkeypatch.setenv("HIVE_CHECKPOINTS", str(tmp_path))
+    monkeypatch.delenv("HIVE_JUDGE", raising=False)
+    found = select_metrics(tasks.get("hive"), ("si_sdr", "clap_a", "judge_oq"), _scale())
     assert found.columns == ("si_sdr",)
-    assert found.unavailable[0].metric == "stoi"
-    assert "no_such_package_here" in found.unavailable[0].remedy
+    assert [each.metric for each in found.unavailable] == ["clap_a", "judge_oq"]
+    assert "hive-bench checkpoints fetch clap-music-audioset" in found.unavailable[0].remedy
+    assert "--judge" in found.unavailable[1].remedy
     with pytest.raises(HiveError, match="no metric can be computed"):
-        catalogue.select_metrics(tasks.get("hive"), ("stoi",))
+        select_metrics(tasks.get("hive"), ("clap_a",), _scale())
+
+
+def test_standins_are_marked() -> None:
+    names = ("clap_a", "lpaps", "lpaps@standin:htsat-random")
+    found = select_metrics(tasks.get("hive"), names, _scale(embedding="standin:logmel512"))
+    assert found.columns == ("clap_a@standin:logmel512", "lpaps@standin:htsat-random")
+    assert all(each.standin and "standin:" in each.title for each in found.metrics)
+    assert "no layers" in found.unavailable[0].reason

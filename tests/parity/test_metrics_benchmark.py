@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from benchmarks.speed.metrics import NAMES, libraries, make_items, ours
+from benchmarks.speed.metrics import (
+    NAMES,
+    SAMPLE_RATE,
+    libraries,
+    make_items,
+    one_at_a_time,
+    ours,
+    time_stages,
+)
+from benchmarks.speed.stages import stages
 from benchmarks.speed.timing import interleaved, median_ratio
 
 
@@ -16,6 +25,33 @@ def test_both_sides_compute_the_same_values():
         assert len(mine[name]) == 2
         np.testing.assert_allclose(mine[name], theirs[name], rtol=0, atol=1e-6, err_msg=name)
         assert np.ptp(mine[name]) > 0
+
+
+def test_one_source_a_call_gives_the_same_values():
+    items = make_items(1)
+    together, alone = ours(items), ours(one_at_a_time(items))
+    for name in NAMES:
+        np.testing.assert_allclose(alone[name], together[name], rtol=0, atol=1e-9, err_msg=name)
+
+
+def test_the_stages_are_those_of_the_pass():
+    items = one_at_a_time(make_items(1))[:1]
+    (estimates, references, mixture), values = items[0], ours(items)
+    estimate, reference = estimates[0], references[0]
+    steps = stages([(estimate, reference, mixture)], SAMPLE_RATE)
+    for name in steps:
+        assert name == "checks, energies" or steps[name]() is not None
+    explained = steps["Toeplitz systems"]()[0]
+    shares = [
+        energy / float(x @ x) for energy, x in zip(explained, (estimate, mixture), strict=True)
+    ]
+    bss = [10 * np.log10(share / (1 - share)) for share in shares]
+    assert bss[0] == pytest.approx(values["sdr_bss"][0], abs=1e-9)
+    assert bss[0] - bss[1] == pytest.approx(values["sdr_bss_i"][0], abs=1e-9)
+    assert steps["comparison of STOI"]()[0] == pytest.approx(values["stoi"][0], abs=1e-12)
+    times, transforms = time_stages(items, rounds=1)
+    assert list(times) == list(steps)
+    assert all(value > 0 for value in (*times.values(), *transforms.values()))
 
 
 def test_alternatives_take_turns():

@@ -79,7 +79,7 @@ def test_what_suffixes_say_and_their_order():
 
 @pytest.mark.parametrize(
     "name",
-    ["si_sdr_32k_zm", "stoi_tm", "silent_rate_32k", "silence_sdr_tm", "si_sdr@x", "si_sdr_bl_bl"],
+    ["si_sdr_32k_zm", "stoi_tm", "fad_32k", "silence_sdr_tm", "si_sdr@x", "si_sdr_bl_bl"],
 )
 def test_suffixes_that_a_metric_does_not_have_are_refused(name):
     with pytest.raises(HiveError, match="there is no metric"):

@@ -24,9 +24,9 @@ def normal_items(seed: int, count: int) -> np.ndarray:
 # --- closed forms ---------------------------------------------------------------------------------
 
 
-def test_groups_come_in_ascending_order_and_overall_last():
+def test_groups_come_in_ascending_order_then_overall_then_flat():
     summaries = summarise([1.0, 2.0, 3.0], ["a", "b", "c"], [10, 2, 3], decibel=True)
-    assert [summary.group for summary in summaries] == ["2", "3", "10", "overall"]
+    assert [summary.group for summary in summaries] == ["2", "3", "10", "overall", "flat"]
 
 
 def test_means_medians_and_deviations():
@@ -41,9 +41,14 @@ def test_means_medians_and_deviations():
     assert result["3"].std == pytest.approx(math.sqrt(50.0))
     overall = result["overall"]
     assert overall.n == 5
-    assert overall.mean == pytest.approx(9.0)  # of the group means; the items' mean is 7.8
+    assert overall.mean == pytest.approx(9.0)  # of the group means
     assert overall.median == 6.0
     assert overall.std == pytest.approx(np.std([1, 2, 6, 10, 20], ddof=1))
+    flat = result["flat"]
+    assert flat.mean == pytest.approx(7.8)  # of the items
+    assert (flat.n, flat.median) == (overall.n, overall.median)
+    # Mean and ± as the papers print them: sum of squared deviations 236.8 over 4.
+    assert flat.std == pytest.approx(math.sqrt(236.8 / 4))
 
 
 def test_infinite_and_undefined_values_are_counted_and_clipped():
@@ -57,6 +62,7 @@ def test_infinite_and_undefined_values_are_counted_and_clipped():
 def test_overall_clipped_mean_weighs_groups_equally():
     result = by_group(summarise([math.inf, 10.0, 10.0, 10.0], range(4), [2, 3, 3, 3], decibel=True))
     assert result["overall"].mean_clipped == pytest.approx((100 + 10) / 2)
+    assert result["flat"].mean_clipped == pytest.approx((100 + 30) / 4)
 
 
 def test_other_units_have_no_clipped_mean():
@@ -70,19 +76,21 @@ def test_other_units_have_no_clipped_mean():
 
 
 def test_no_rows():
-    (overall,) = summarise([], [], [], decibel=True)
-    assert overall.group == "overall"
-    assert overall.n == 0
-    assert math.isnan(overall.mean)
-    assert math.isnan(overall.mean_clipped)
-    assert math.isnan(overall.ci_low)
+    summaries = summarise([], [], [], decibel=True)
+    assert [summary.group for summary in summaries] == ["overall", "flat"]
+    for summary in summaries:
+        assert summary.n == 0
+        assert math.isnan(summary.mean)
+        assert math.isnan(summary.mean_clipped)
+        assert math.isnan(summary.ci_low)
 
 
 def test_only_undefined_values():
     result = by_group(summarise([math.nan] * 3, list("abc"), [2, 2, 3], decibel=True))
     assert result["2"].n_nan == 2
-    assert all(math.isnan(result[name].mean) for name in ("2", "3", "overall"))
+    assert all(math.isnan(result[name].mean) for name in ("2", "3", "overall", "flat"))
     assert math.isnan(result["overall"].ci_high)
+    assert math.isnan(result["flat"].ci_high)
 
 
 def test_a_group_without_finite_value_leaves_overall_undefined():
@@ -90,6 +98,8 @@ def test_a_group_without_finite_value_leaves_overall_undefined():
     assert result["2"].mean == pytest.approx(1.5)
     assert math.isnan(result["overall"].mean)
     assert math.isnan(result["overall"].ci_low)
+    assert result["flat"].mean == pytest.approx(1.5)
+    assert math.isfinite(result["flat"].ci_low)
 
 
 def test_one_cluster_has_a_mean_but_no_interval():
@@ -99,6 +109,7 @@ def test_one_cluster_has_a_mean_but_no_interval():
     assert math.isnan(result["2"].ci_high)
     assert math.isfinite(result["3"].ci_low)
     assert math.isnan(result["overall"].ci_low)
+    assert math.isfinite(result["flat"].ci_low)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +137,17 @@ def test_equals_scipy_for_single_item_clusters():
     error = values.std(ddof=1) / math.sqrt(80)
     assert ours.ci_low == pytest.approx(theirs.low, abs=0.05 * error)
     assert ours.ci_high == pytest.approx(theirs.high, abs=0.05 * error)
+
+
+def test_the_flat_interval_is_that_of_one_group_of_all_items():
+    """Group sizes may vary from replicate to replicate: they are part of what is drawn."""
+    rng = np.random.default_rng(8)
+    clusters, groups = rng.integers(40, size=200), rng.integers(2, 6, size=200)
+    values = rng.normal(groups, 1.0)
+    flat = summarise(values, clusters, groups, decibel=True)[-1]
+    alone = summarise(values, clusters, np.zeros(200, int), decibel=True)[0]
+    for name in ("mean", "ci_low", "ci_high", "std", "median", "mean_clipped"):
+        assert getattr(flat, name) == pytest.approx(getattr(alone, name), abs=1e-12)
 
 
 def test_whole_clusters_are_drawn():
@@ -162,8 +184,8 @@ def test_the_interval_covers_the_truth_95_times_in_100():
     experiments, recordings = 400, 60
     clusters = np.tile(np.repeat(np.arange(recordings), 3), 2)
     groups = np.repeat([2, 5], recordings * 3)
-    hits = {"2": 0, "5": 0, "overall": 0}
-    truth = {"2": 10.0, "5": 4.0, "overall": 7.0}
+    truth = {"2": 10.0, "5": 4.0, "overall": 7.0, "flat": 7.0}
+    hits = dict.fromkeys(truth, 0)
     for experiment in range(experiments):
         effect = rng.normal(0, 2, recordings)[clusters]
         values = np.where(groups == 2, 10.0, 4.0) + effect + rng.normal(size=len(groups))
@@ -222,11 +244,12 @@ def test_a_shift_of_all_scores_shifts_means_and_intervals(items, shift):
 @given(rows)
 def test_counts_add_up_and_intervals_are_ordered(items):
     values, clusters, groups = (np.array(column) for column in zip(*items, strict=True))
-    *levels, overall = summarise(values, clusters, groups, decibel=True, replicates=50)
+    *levels, overall, flat = summarise(values, clusters, groups, decibel=True, replicates=50)
     for name in ("n", "n_pos_inf", "n_neg_inf", "n_nan"):
         assert getattr(overall, name) == sum(getattr(level, name) for level in levels)
+        assert getattr(flat, name) == getattr(overall, name)
     assert overall.n + overall.n_pos_inf + overall.n_neg_inf + overall.n_nan == len(items)
-    for summary in (*levels, overall):
+    for summary in (*levels, overall, flat):
         assert not summary.ci_low > summary.ci_high
 
 
@@ -240,7 +263,7 @@ def test_the_seed_decides_the_interval():
 def test_blocks_of_replicates_do_not_change_the_result(monkeypatch):
     values = normal_items(7, 300)
     whole = summarise(values, range(300), [2] * 300, decibel=True, replicates=100)
-    monkeypatch.setattr("hive.metrics.statistics._BLOCK", 1000)
+    monkeypatch.setattr("hive.metrics.resampling._BLOCK", 1000)
     for one, other in zip(
         whole, summarise(values, range(300), [2] * 300, decibel=True, replicates=100), strict=True
     ):

@@ -1,0 +1,1 @@
+"""Finished runs against each other: paired differences, and which of them are beyond chance."""

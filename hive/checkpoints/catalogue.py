@@ -1,0 +1,133 @@
+"""The checkpoints that Hive knows. To add one, add an entry to `CATALOGUE`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hive.errors import HiveError
+
+
+@dataclass(frozen=True)
+class HubFiles:
+    """Files of a repository on the Hugging Face hub, at one commit."""
+
+    repo: str
+    revision: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A published checkpoint.
+
+    Attributes:
+        name: What the command line and `path` take.
+        kind: Name of its converter in `hive.checkpoints.install`.
+        repo: Repository on the Hugging Face hub.
+        revision: Commit of the repository.
+        filename: File in the repository.
+        licence: Licence as the repository states it.
+        purpose: Who uses it, in a few words.
+        sha256: Hash of the published file; None if nobody has written it down.
+        size: Bytes of the published file; None likewise.
+        tokenizer: Files of the text tower's tokenizer; None if the model has none.
+    """
+
+    name: str
+    kind: str
+    repo: str
+    revision: str
+    filename: str
+    licence: str
+    purpose: str
+    sha256: str | None = None
+    size: int | None = None
+    tokenizer: HubFiles | None = None
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds the file."""
+        return f"https://huggingface.co/{self.repo}/resolve/{self.revision}/{self.filename}"
+
+
+_ROBERTA = HubFiles(
+    "FacebookAI/roberta-base",
+    "e2da8e2f811d1448a5b465c236feacd80ffbac7b",
+    ("vocab.json", "merges.txt"),
+)
+
+
+def _clap(
+    name: str, filename: str, purpose: str, sha256: str | None = None, size: int | None = None
+) -> Checkpoint:
+    return Checkpoint(
+        name=name,
+        kind="clap",
+        repo="lukewys/laion_clap",
+        revision="b3708341862f581175dba5c356a4ebf74a9b6651",
+        filename=filename,
+        licence="CC0-1.0",
+        purpose=purpose,
+        sha256=sha256,
+        size=size,
+        tokenizer=_ROBERTA,
+    )
+
+
+CATALOGUE: tuple[Checkpoint, ...] = (
+    _clap(
+        "clap-music-audioset",
+        "music_audioset_epoch_15_esc_90.14.pt",
+        "CLAP of most tables: fadtk's clap-laion-music, CLAPSep, ClearSep",
+        "fae3e9c087f2909c28a09dc31c8dfcdacbc42ba44c70e972b58c1bd1caf6dedd",
+        2_352_471_003,
+    ),
+    _clap(
+        "clap-music-speech",
+        "music_speech_epoch_15_esc_89.25.pt",
+        "default of ZETA's LPAPS",
+        "a27dfbd00d96781020d83044136f084343edab799d2657ef3cfe5c4f2222bb28",
+    ),
+    _clap(
+        "clap-music-speech-audioset",
+        "music_speech_audioset_epoch_15_esc_89.98.pt",
+        "text encoder of AudioSep",
+        "51c68f12f9d7ea25fdaaccf741ec7f81e93ee594455410f3bca4f47f88d8e006",
+        2_352_471_003,
+    ),
+    _clap("clap-630k", "630k-best.pt", "CLAP score of SAM-Audio (HTSAT-tiny)"),
+    _clap(
+        "clap-630k-audioset",
+        "630k-audioset-best.pt",
+        "CLAP score of ZeroSep (HTSAT-tiny)",
+        "8053c9775516af2f4902e1e8281e356cc1bf7a85e8b761908170767b77c3f037",
+        1_863_587_645,
+    ),
+)
+
+
+def names(kind: str | None = None) -> tuple[str, ...]:
+    """Return the names of all checkpoints, or of those of one kind."""
+    return tuple(entry.name for entry in CATALOGUE if kind in (None, entry.kind))
+
+
+def find(name: str) -> Checkpoint:
+    """Return the entry of that name.
+
+    Raises:
+        HiveError: If there is none.
+    """
+    for entry in CATALOGUE:
+        if entry.name == name:
+            return entry
+    raise HiveError(f"checkpoint {name!r} is not known", suggestion(name, names()))
+
+
+def suggestion(name: str, choices: tuple[str, ...]) -> str:
+    """Return what to tell somebody who asked for a name that is not there."""
+    from rapidfuzz import fuzz, process
+
+    near = process.extract(name, choices, scorer=fuzz.WRatio, limit=3, score_cutoff=60)
+    if near:
+        return "did you mean " + " or ".join(choice for choice, _, _ in near) + "?"
+    return "choose one of " + ", ".join(choices)

@@ -1,0 +1,242 @@
+"""Fetching, converting and verifying checkpoints, whatever their kind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from hive.checkpoints.catalogue import Checkpoint, HubFiles, find
+from hive.checkpoints.sniff import is_zip
+from hive.checkpoints.store import MANIFEST, SCHEMA, VARIABLE, Status, inspect, path, remedy
+from hive.errors import HiveError
+from hive.files import TEMPORARY_SUFFIX, sha256_file, write_bytes, write_json
+
+#: Kind of a checkpoint -> module that is its `Converter`.
+_CONVERTERS = {"clap": "hive.checkpoints.clap"}
+_PACKAGES = ("hive-bench", "numpy", "safetensors", "torch", "transformers")
+
+
+class Converter(Protocol):
+    """What the module of a kind of checkpoint offers."""
+
+    REVISION: int
+
+    def convert(self, source: Path, folder: Path, remedy: str) -> str:
+        """Write weights and configuration into `folder`; return the architecture's name."""
+        ...
+
+    def check_tokenizer(self, tokenizer: Path, folder: Path, remedy: str) -> None:
+        """Raise a `HiveError` if the files in `tokenizer` do not fit the model in `folder`."""
+        ...
+
+    def check(self, folder: Path) -> list[str]:
+        """Load what `convert` wrote, run it, and say what is wrong."""
+        ...
+
+
+def fetch(name: str) -> Path:
+    """Download a checkpoint and convert it; an interrupted download goes on where it stopped.
+
+    What is here already is not fetched again. The download stays in the cache of the hub.
+
+    Returns:
+        Its folder.
+
+    Raises:
+        HiveError: If the hub cannot be reached, or does not give the file that is expected.
+    """
+    entry, status = find(name), inspect(name)
+    if status.state == "ready":
+        if entry.tokenizer is not None and not status.has_tokenizer:
+            _add_tokenizer(status, entry, _download(entry.tokenizer, entry)[0].parent)
+        return status.folder
+    source = _download(HubFiles(entry.repo, entry.revision, (entry.filename,)), entry)[0]
+    tokenizer = _download(entry.tokenizer, entry)[0].parent if entry.tokenizer else None
+    return _convert(source, entry, tokenizer, allow_other=False)
+
+
+def convert(
+    file: Path | str, name: str, tokenizer: Path | str | None = None, *, allow_other: bool = False
+) -> Path:
+    """Convert a file that is already here.
+
+    Args:
+        file: The published file.
+        name: Which checkpoint it is.
+        tokenizer: Folder with the tokenizer's files; without it no texts can be embedded.
+        allow_other: Also take weights that are not the published ones. The manifest says so, and
+            the hash that goes with every result is theirs.
+
+    Returns:
+        The checkpoint's folder. What was there is replaced only when all is done.
+
+    Raises:
+        HiveError: If the file is not that checkpoint, cannot be read safely, or cannot be written.
+    """
+    entry = find(name)
+    return _convert(Path(file), entry, Path(tokenizer) if tokenizer else None, allow_other)
+
+
+def verify(name: str) -> list[str]:
+    """Hash all files, load the weights, check them and run the model once.
+
+    Returns:
+        What is wrong; nothing if all is well.
+
+    Raises:
+        HiveError: If the checkpoint is not known or not here.
+    """
+    entry, status = find(name), inspect(name)
+    if status.state == "absent":
+        raise HiveError(f"checkpoint {name} is not here", remedy(name))
+    if status.state == "damaged":
+        return [f"{status.folder}: {status.problem}"]
+    problems = [
+        f"{status.folder / file}: is not the file that was written (its hash differs)"
+        for file, about in status.manifest["files"].items()
+        if sha256_file(status.folder / file) != about["sha256"]
+    ]
+    return problems or _converter(entry).check(status.folder)
+
+
+def _convert(source: Path, entry: Checkpoint, tokenizer: Path | None, allow_other: bool) -> Path:
+    if not source.is_file():
+        raise HiveError(f"{source}: there is no such file", f"download it from {entry.url}")
+    again = f"download {entry.filename} again from {entry.url}"
+    origin = _origin(source, entry, again, allow_other)
+    converter = _converter(entry)
+    with _replacing(path(entry.name)) as folder:
+        architecture = converter.convert(source, folder, again)
+        if tokenizer is not None and entry.tokenizer is not None:
+            _copy_tokenizer(tokenizer, entry, folder, folder)
+        manifest = {
+            "schema": SCHEMA,
+            "name": entry.name,
+            "kind": entry.kind,
+            "architecture": architecture,
+            "source": origin,
+            "files": _hashes(folder, sorted(file.name for file in folder.iterdir())),
+            "converter": converter.REVISION,
+            "versions": {package: version(package) for package in _PACKAGES},
+            "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        }
+        write_json(folder / MANIFEST, manifest)
+    return path(entry.name)
+
+
+def _origin(source: Path, entry: Checkpoint, again: str, allow_other: bool) -> dict[str, Any]:
+    """What the manifest says of the source; refuse one that is not the published file."""
+    is_zip(source, again)
+    digest, size = sha256_file(source), source.stat().st_size
+    published = None if entry.sha256 is None else digest == entry.sha256
+    if published is False and not allow_other:
+        raise HiveError(
+            f"{source}: is not {entry.filename} of {entry.repo} (SHA-256 {digest[:12]}…, "
+            f"published {str(entry.sha256)[:12]}…)",
+            f"{again}; or, for other weights of the same network, add --allow-other",
+        )
+    return {
+        "repo": None if published is False else entry.repo,
+        "revision": None if published is False else entry.revision,
+        "file": source.name if published is False else entry.filename,
+        "sha256": digest,
+        "size": size,
+        "published": published,
+    }
+
+
+def _hashes(folder: Path, files: Iterable[str]) -> dict[str, dict[str, Any]]:
+    return {
+        file: {"sha256": sha256_file(folder / file), "size": (folder / file).stat().st_size}
+        for file in files
+    }
+
+
+def _copy_tokenizer(given: Path, entry: Checkpoint, config: Path, folder: Path) -> None:
+    """Copy the tokenizer's files into `folder`, if they fit the model configured in `config`."""
+    wanted = entry.tokenizer.files if entry.tokenizer else ()
+    for file in wanted:
+        if not (given / file).is_file():
+            raise HiveError(
+                f"{given}: holds no {file}",
+                f"give a folder with {' and '.join(wanted)} of {_tokenizer_repo(entry)}",
+            )
+    _converter(entry).check_tokenizer(given, config, f"take those of {_tokenizer_repo(entry)}")
+    for file in wanted:
+        write_bytes(folder / file, (given / file).read_bytes())
+
+
+def _add_tokenizer(status: Status, entry: Checkpoint, given: Path) -> None:
+    _copy_tokenizer(given, entry, status.folder, status.folder)
+    added = _hashes(status.folder, entry.tokenizer.files if entry.tokenizer else ())
+    files = {**status.manifest["files"], **added}
+    write_json(status.folder / MANIFEST, {**status.manifest, "files": files})
+
+
+def _tokenizer_repo(entry: Checkpoint) -> str:
+    return f"https://huggingface.co/{entry.tokenizer.repo}" if entry.tokenizer else ""
+
+
+def _download(files: HubFiles, entry: Checkpoint) -> list[Path]:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return [
+            Path(hf_hub_download(files.repo, file, revision=files.revision)) for file in files.files
+        ]
+    except OSError as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        by_hand = f"download {entry.filename} by hand from {entry.url}"
+        option = ""
+        if entry.tokenizer:
+            by_hand += f", and {' and '.join(entry.tokenizer.files)} from {_tokenizer_repo(entry)}"
+            option = " --tokenizer FOLDER"
+        raise HiveError(
+            f"{' and '.join(files.files)} of {files.repo} cannot be fetched ({reason[:200]})",
+            f"connect and run the same command again, or {by_hand}; then "
+            f"hive-bench checkpoints convert {entry.filename} --name {entry.name}{option}",
+        ) from error
+
+
+def _converter(entry: Checkpoint) -> Converter:
+    return cast(Converter, import_module(_CONVERTERS[entry.kind]))
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
+    """A folder beside `target` that takes its place in the end; on any failure it is removed."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made = tempfile.mkdtemp(
+            dir=target.parent, prefix=f".{target.name}.", suffix=TEMPORARY_SUFFIX
+        )
+    except OSError as error:
+        raise HiveError(
+            f"{target.parent}: cannot be written ({error.strerror})",
+            f"set {VARIABLE} to a folder that you may write to",
+        ) from error
+    temporary = Path(made)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
+        if target.exists():
+            target.rename(temporary.with_suffix(".old"))
+        temporary.rename(target)
+    except OSError as error:
+        raise HiveError(
+            f"{target}: cannot be written ({error.strerror or error})",
+            f"free some space, or set {VARIABLE} to another folder",
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(temporary.with_suffix(".old"), ignore_errors=True)

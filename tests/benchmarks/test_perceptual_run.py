@@ -1,0 +1,240 @@
+"""Runs with embeddings, whole sets, a judge and sanity rows; the networks are stand-ins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import perception, runner
+from benchmarks.dataset import chunks, open_dataset, read_chunks
+from benchmarks.results import Results, read_results, read_scores
+from benchmarks.runner import Settings, evaluate
+from hive.embedding.extract import Extractor
+from hive.embedding.registry import load
+from hive.metrics import get
+from hive.metrics.fad import set_metric
+from hive.metrics.perceptual import perceptual_metrics, wanted
+
+EMBEDDING = "standin:htsat-random"
+NAMES = ("fad_pair", "lpaps", "clap_a", "fad", "fad_onewin", "fad_inf")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("HIVE_CACHE", str(folder))
+    perception.extractor.cache_clear()
+    return folder
+
+
+def _settings(dataset: Path, out: Path, **changes: object) -> Settings:
+    base = Settings(
+        "mixture",
+        out,
+        benchmark=str(dataset),
+        metrics=("si_sdr", *NAMES),
+        embedding=EMBEDDING,
+        examples=0,
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def _mean(results: Results, metric: str, group: str) -> float:
+    return next(a.mean for a in results.aggregates if (a.metric, a.group) == (metric, group))
+
+
+def _tables(out: Path) -> tuple[dict, list, list]:
+    results = read_results(out)
+    rows = read_scores(out).drop_columns(["seconds"]).to_pydict()
+    return (
+        rows,
+        [each.model_dump() for each in results.aggregates],
+        [each.model_dump() for each in results.anchors],
+    )
+
+
+def test_values_are_those_of_the_metrics_on_their_own(dataset: Path, tmp_path: Path) -> None:
+    results = evaluate(_settings(dataset, tmp_path / "run"))
+    table = read_scores(tmp_path / "run")
+    rows = table.to_pylist()
+    samples = [
+        sample
+        for _, group in read_chunks(chunks(open_dataset(str(dataset), "test").entries))
+        for sample in group
+    ]
+    extractor = Extractor(load(EMBEDDING))
+    names = ("fad_pair", "lpaps", "clap_a")
+    asked = frozenset({"windows"}) | wanted(info for info in runner_infos() if info.name in names)
+    vectors: dict[int, tuple[list, list, list]] = {}
+    for row in rows:
+        sample = next(each for each in samples if each.key == row["mix_id"])
+        estimate = extractor.features(sample.mixture, 16_000, asked)
+        reference = extractor.features(sample.sources[row["source_id"]], 16_000, asked)
+        alone = perceptual_metrics(estimates=[estimate], references=[reference], names=names)
+        for name in names:
+            assert row[f"{name}@{EMBEDDING}"] == alone[name][0]
+        place = vectors.setdefault(row["num_sources"], ([], [], []))
+        for values, value in zip(
+            place, (reference.windows, estimate.windows, row["recording_id"]), strict=True
+        ):
+            values.append(value)
+    for size, (references, estimates, recordings) in vectors.items():
+        expected = set_metric("fad", references, estimates, recordings)
+        one = next(
+            a for a in results.aggregates if a.metric == f"fad@{EMBEDDING}" and a.group == str(size)
+        )
+        assert (one.mean, one.ci_low, one.ci_high) == (expected.value, expected.low, expected.high)
+        assert (one.n, one.n_windows) == (expected.n_files, expected.n_windows)
+    levels = [_mean(results, f"fad@{EMBEDDING}", str(size)) for size in vectors]
+    assert _mean(results, f"fad@{EMBEDDING}", "overall") == pytest.approx(np.mean(levels))
+    assert f"fad@{EMBEDDING}" not in table.column_names
+    assert all(check.passed for check in results.checks), results.checks
+
+
+def runner_infos() -> list:
+    from hive.metrics import available
+
+    return available()
+
+
+def test_every_output_marks_the_stand_in(dataset: Path, tmp_path: Path) -> None:
+    results = evaluate(_settings(dataset, tmp_path / "run", limit=2))
+    of_embedding = [each for each in results.metrics if each.name != "si_sdr"]
+    assert len(of_embedding) == len(NAMES)
+    assert all(each.standin and EMBEDDING in each.title for each in of_embedding)
+    assert all(EMBEDDING in name for name in read_scores(tmp_path / "run").column_names[11:])
+    assert read_scores(tmp_path / "run").column_names[10] == "si_sdr"
+
+
+def test_columns_carry_the_id_of_their_metric(dataset: Path, tmp_path: Path) -> None:
+    results = evaluate(_settings(dataset, tmp_path / "run", limit=2))
+    schema = read_scores(tmp_path / "run").schema
+    for metric in results.metrics:
+        if metric.scope != "set":
+            assert schema.field(metric.name).metadata == {b"metric_id": metric.id.encode()}
+
+
+def test_sanity_rows(dataset: Path, tmp_path: Path) -> None:
+    results = evaluate(_settings(dataset, tmp_path / "run", metrics=("si_sdr", "stoi", *NAMES)))
+    rows = {(a.name, a.metric, a.group): a for a in results.anchors}
+    assert {name for name, _, _ in rows} == {"mixture", "silence", "ideal_mask", "reference"}
+    inf = float("inf")
+    assert rows["reference", "si_sdr", "overall"].mean == inf
+    assert rows["silence", "si_sdr", "2"].mean == -inf
+    assert rows["reference", f"lpaps@{EMBEDDING}", "overall"].mean == 0
+    assert rows["reference", f"fad@{EMBEDDING}", "flat"].mean == pytest.approx(0, abs=1e-9)
+    assert rows["ideal_mask", "si_sdr", "overall"].mean > 3
+    # The model is the mixture, so its row is the model's own.
+    for metric in ("si_sdr", f"clap_a@{EMBEDDING}", f"fad@{EMBEDDING}"):
+        for group in ("2", "3", "overall", "flat"):
+            assert rows["mixture", metric, group].mean == _mean(results, metric, group)
+    mask = evaluate(_settings(dataset, tmp_path / "irm", model="irm"))
+    for metric in ("si_sdr", f"lpaps@{EMBEDDING}", f"fad@{EMBEDDING}"):
+        assert rows["ideal_mask", metric, "overall"].mean == _mean(mask, metric, "overall")
+
+
+def test_workers_interruptions_and_a_warm_cache_change_nothing(
+    dataset: Path, tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _settings(dataset, tmp_path / "whole")
+    evaluate(whole)
+    assert any(own_cache.rglob("*")), "nothing was kept"
+    evaluate(replace(whole, out=tmp_path / "worker", workers=1))
+    monkeypatch.setenv("HIVE_CACHE", str(tmp_path / "cold"))
+    perception.extractor.cache_clear()
+    monkeypatch.setattr("benchmarks.dataset.CHUNK", 2)
+    stored = []
+    write = runner.RunFolder.write
+
+    def interrupted(folder, name, part):
+        if len(stored) == 2:
+            raise KeyboardInterrupt
+        stored.append(name)
+        write(folder, name, part)
+
+    monkeypatch.setattr(runner.RunFolder, "write", interrupted)
+    again = replace(whole, out=tmp_path / "again", workers=1)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(again)
+    monkeypatch.setattr(runner.RunFolder, "write", write)
+    evaluate(again)
+    expected = _tables(tmp_path / "whole")
+    assert _tables(tmp_path / "worker") == expected
+    assert _tables(tmp_path / "again") == expected
+
+
+def test_the_query_is_compared_with_the_estimate(dataset: Path, tmp_path: Path) -> None:
+    name = "clap_t@standin:logmel512"
+    evaluate(_settings(dataset, tmp_path / "run", metrics=(name,)))
+    rows = read_scores(tmp_path / "run").to_pylist()
+    extractor = Extractor(load("standin:logmel512"))
+    sample = next(read_chunks(chunks(open_dataset(str(dataset), "test").entries)))[1][0]
+    row = next(each for each in rows if each["mix_id"] == sample.key)
+    estimate = extractor.features(sample.mixture, 16_000)
+    expected = float(estimate.vector @ extractor.text(row["query"]))
+    assert row[name] == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_judge_scores_every_item(dataset: Path, tmp_path: Path) -> None:
+    names = ("judge_oq", "judge_rec", "judge_pre", "judge_fai")
+    settings = _settings(dataset, tmp_path / "run", metrics=names, judge="standin:judge-snr")
+    results = evaluate(settings)
+    assert results.judge is not None
+    assert results.judge.standin
+    assert all(each.standin and each.identity.judge for each in results.metrics)
+    rows = read_scores(tmp_path / "run").to_pylist()
+    sample = next(read_chunks(chunks(open_dataset(str(dataset), "test").entries)))[1][0]
+    for row in [each for each in rows if each["mix_id"] == sample.key]:
+        for name in names:
+            alone = get(name)(
+                estimate=sample.mixture,
+                mixture=sample.mixture,
+                reference=sample.sources[row["source_id"]],
+                text=row["query"],
+                sample_rate=16_000,
+                judge="standin:judge-snr",
+            )
+            assert row[name] == float(alone)
+            assert 1 <= row[name] <= 5
+
+
+def test_what_a_judge_cannot_judge_fails_and_is_asked_again(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hive.errors import HiveError
+    from hive.judge.standin import SnrJudge
+
+    score = SnrJudge.score
+
+    def moody(self, mixture, estimates, queries, rate, *, references=None, on_failure=None):
+        values = score(self, mixture, estimates, queries, rate, references=references)
+        for index, query in enumerate(queries):
+            if query == "Cat":
+                on_failure(index, HiveError("it is a dog person", "none"))
+                values[index] = np.nan
+        return values
+
+    settings = _settings(
+        dataset, tmp_path / "run", metrics=("judge_oq",), judge="standin:judge-snr"
+    )
+    monkeypatch.setattr(SnrJudge, "score", moody)
+    first = evaluate(settings)
+    assert first.counts.failed > 0
+    assert {each.error for each in first.failures} == {"it is a dog person. Remedy: none"}
+    monkeypatch.setattr(SnrJudge, "score", score)
+    assert evaluate(settings).counts.failed == 0
+
+
+def test_metrics_without_their_network_are_said_to_be_missing(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HIVE_CHECKPOINTS", str(tmp_path / "none"))
+    monkeypatch.delenv("HIVE_JUDGE", raising=False)
+    results = evaluate(_settings(dataset, tmp_path / "run", metrics=None, embedding=None, limit=1))
+    missing = {each.metric: each for each in results.unavailable}
+    assert {"fad", "fad_pair", "lpaps", "clap_a", "clap_t", "judge_oq"} <= set(missing)
+    assert "checkpoints fetch clap-music-audioset" in missing["lpaps"].remedy
+    assert not any(each.metric in missing for each in results.aggregates)
