@@ -43,6 +43,13 @@ def open_judge(metrics: Sequence[Metric], spec: str | None, device: str) -> Judg
     return load(spec, device=device) if describe(spec).available else None
 
 
+def judge_spec(spec: str | None) -> str:
+    """Return a specification, or that of HIVE_JUDGE where none is given."""
+    from hive.judge.client import describe
+
+    return describe(spec).spec
+
+
 class Judging:
     """The judge at work in a thread.
 

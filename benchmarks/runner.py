@@ -22,7 +22,7 @@ from benchmarks import summary, tasks
 from benchmarks.catalogue import Scale, Selection, requested, select_metrics
 from benchmarks.dataset import Chunk, Dataset, Entry, chunks, open_dataset, read_chunks, select
 from benchmarks.examples import choose, write_example
-from benchmarks.judging import Judging, open_judge
+from benchmarks.judging import Judging, judge_spec, open_judge
 from benchmarks.parts import Part, RunFolder, VectorKey, sanity_column
 from benchmarks.perception import Texts
 from benchmarks.results import ModelRecord, Results, write_results
@@ -124,7 +124,7 @@ def evaluate(settings: Settings) -> Results:
             sample_rate=dataset.sample_rate,
             model_rate=model.sample_rate,
             embedding=settings.embedding or default_embedding(),
-            judge_spec=settings.judge,
+            judge_spec=judge_spec(settings.judge) if judge else settings.judge,
             judge=judge,
         )
         selection = select_metrics(task, settings.metrics, scale)
@@ -336,7 +336,7 @@ class _Run:
                 "negatives": settings.negatives,
                 "metrics": list(self.selection.columns),
                 "embedding": self.scale.embedding,
-                "judge": self.scale.judge.name if self.scale.judge else None,
+                "judge": self.scale.judge_spec if self.scale.judge else None,
                 "resampler": RESAMPLER,
                 "length_policy": LENGTH_POLICY,
                 "examples": settings.examples,

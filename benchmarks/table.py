@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from benchmarks.metric_list import unavailable_lines
 from hive.console import err, out
 from hive.metrics.statistics import FLAT, OVERALL
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from benchmarks.results import Aggregate, Anchor, MetricRecord, Results
 
+DIMENSIONS = 512
+"""Of the vectors of every embedding; sets of fewer have singular covariances."""
 _COLUMN_WIDTH = 17  # "[-12.34, -12.34]" and the space between columns
 _FIRST_WIDTH = 12
 _ANCHORS = {
@@ -156,6 +159,8 @@ def _cell(each: Aggregate, unit: str) -> str:
         low, high = format_number(each.ci_low, unit), format_number(each.ci_high, unit)
         lines.append(f"[dim]{escape(f'[{low}, {high}]')}[/]")
     lines.append(f"[dim]n {each.n}[/]")
+    if each.n_windows is not None:
+        lines.append(f"[dim]windows {each.n_windows}[/]")
     counts = (("+inf", each.n_pos_inf), ("-inf", each.n_neg_inf), ("undefined", each.n_nan))
     odd = [f"{name} {count}" for name, count in counts if count]
     lines += [f"[yellow]{text}[/]" for text in odd]
@@ -166,10 +171,15 @@ def _cell(each: Aggregate, unit: str) -> str:
 
 def _anchor_lines(results: Results) -> Iterator[str]:
     """Give the unprocessed mixture for each number of sources: what doing nothing is worth."""
-    units = {each.name: each.unit for each in results.metrics}
+    # Improvements are 0 there, and a remix of copies says nothing.
+    units = {
+        each.name: each.unit
+        for each in results.metrics
+        if each.scope == "item" and not each.identity.definition.endswith("_i")
+    }
     by_metric: dict[str, list[str]] = {}
     for each in results.anchors:
-        if each.name != "mixture" or each.group == FLAT:
+        if each.name != "mixture" or each.group == FLAT or each.metric not in units:
             continue
         text = f"{each.group}: {format_number(each.mean, units[each.metric])}"
         by_metric.setdefault(each.metric, []).append(text)
@@ -198,8 +208,25 @@ def _notes(results: Results) -> Iterator[str]:
 
 
 def _warnings(results: Results) -> Iterator[str]:
-    for each in results.unavailable:
-        yield f"{each.metric} is not available here: {each.reason}. Remedy: {each.remedy}"
+    yield from unavailable_lines(
+        [(each.metric, each.reason, each.remedy) for each in results.unavailable]
+    )
+    standins = [each.name for each in results.metrics if each.standin]
+    if standins:
+        yield (
+            f"{', '.join(standins)}: from a stand-in, no trained model. The values are for tests "
+            "and demos and compare with nothing."
+        )
+    few = [
+        each.metric
+        for each in results.aggregates
+        if each.n_windows is not None and each.n_windows <= DIMENSIONS
+    ]
+    if few:
+        yield (
+            f"{', '.join(dict.fromkeys(few))}: some sets have no more than {DIMENSIONS} windows, "
+            "as many as their vectors have dimensions; the size of such sets decides their values."
+        )
     if results.failures:
         first = results.failures[0]
         yield (

@@ -1,7 +1,7 @@
 """Sub-commands of `hive-bench` about data, checkpoints and the installation.
 
-Only typer and modules that import no more are imported here; everything else is imported by the command that needs it, so that
-`hive-bench --help` answers at once.
+Only typer and modules that import no more are imported here; everything else is imported by the
+command that needs it, so that `hive-bench --help` answers at once.
 """
 
 from __future__ import annotations

@@ -77,9 +77,22 @@ def render(runs: Sequence[Run], title: str) -> str:
             ["hive-bench", "report", *(str(run.folder) for run in runs), "--out", "report.html"]
         ),
         num_failures=NUM_FAILURES,
+        missing=_missing(runs),
         markers=plots.MARKERS,
         num_colours=plots.NUM_COLOURS,
     )
+
+
+def _missing(runs: Sequence[Run]) -> list[tuple[str, str, str]]:
+    """Return metrics that no run has, gathered by reason and remedy."""
+    there = {metric.name for run in runs for metric in run.results.metrics}
+    found: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        for one in run.results.unavailable:
+            names = found.setdefault((one.reason, one.remedy), [])
+            if one.metric not in there and one.metric not in names:
+                names.append(one.metric)
+    return [(", ".join(names), *why) for why, names in found.items() if names]
 
 
 @dataclass(frozen=True)
@@ -219,6 +232,10 @@ def evaluate_command(run: Run) -> str:
         words += ["--limit", str(dataset.limit)]
     words += ["--device", settings.device, "--batch-size", str(settings.batch_size)]
     words += ["--seed", str(settings.seed)]
+    if any(metric.identity.embedding == settings.embedding for metric in results.metrics):
+        words += ["--embedding", settings.embedding]
+    if results.judge is not None:
+        words += ["--judge", settings.judge or ""]
     if settings.negatives:
         words.append("--negatives")
     for name, value in settings.options.items():

@@ -113,4 +113,9 @@ def differences(runs: Sequence[Run]) -> list[str]:
         ("limits on the number of mixtures", [run.results.dataset.limit for run in runs]),
         ("evaluation rates", [run.results.dataset.sample_rate for run in runs]),
     ]
-    return [what for what, values in checks if differ(values)]
+    found = [what for what, values in checks if differ(values)]
+    ids: dict[str, set[str]] = {}
+    for run in runs:
+        for metric in run.results.metrics:
+            ids.setdefault(metric.name, set()).add(metric.id)
+    return found + [f"definitions of {name}" for name, those in ids.items() if len(those) > 1]

@@ -21,9 +21,9 @@ pytest.importorskip("fadtk")
 
 @pytest.fixture(scope="module")
 def fadtk():
-    from hive.metrics.fad_fadtk import _fadtk
+    from hive.metrics.fad_fadtk import load_fadtk
 
-    return _fadtk()
+    return load_fadtk()
 
 
 def unit_vectors(count, seed, shift=0.0):
@@ -180,7 +180,7 @@ def test_a_file_of_a_second_is_refused_by_name(folders, tmp_path):
 @pytest.mark.shared
 @pytest.mark.slow
 def test_recordings(shared, fadtk, tmp_path):
-    """Real recordings: with two resamplers and float16 in between, the third digit stays."""
+    """Real recordings: two filters, and 16 bits in between or not, leave the second digit."""
     from hive.embedding.extract import Extractor
     from hive.metrics.folders import embed_files
     from hive.metrics.setvalue import unpaired_distance
@@ -195,10 +195,10 @@ def test_recordings(shared, fadtk, tmp_path):
         folder = folders[index % 2]
         folder.mkdir(exist_ok=True)
         (folder / f"{index}{path.suffix}").symlink_to(path.resolve())
-    embedder = standins.make("standin:logmel512")
+    embedder = standins.make("standin:htsat-random")
     value = fad_by_fadtk(*folders, embedder, tmp_path / "work")
     sets = [
         embed_files(sorted(folder.iterdir()), Extractor(embedder), False, lambda: None)
         for folder in folders
     ]
-    assert unpaired_distance(*sets).value == pytest.approx(value, rel=5e-3)
+    assert unpaired_distance(*sets).value == pytest.approx(value, rel=0.02)
