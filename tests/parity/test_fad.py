@@ -17,6 +17,8 @@ from hive.metrics.frechet import distance, distance_of_vectors, moments
 from hive.seeding import Stream
 
 pytest.importorskip("fadtk")
+# fadtk calls scipy's sqrtm in a way that is on its way out.
+pytestmark = pytest.mark.filterwarnings("ignore:The `disp` argument:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")

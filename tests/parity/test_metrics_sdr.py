@@ -142,3 +142,19 @@ def test_compat_gives_the_values_of_torchmetrics_in_odd_cases(case, dtype):
         assert np.isnan(bss) or bss > 120
     else:
         assert value == pytest.approx(bss, abs=1e-5)
+
+
+@pytest.mark.parametrize("level", [0, 15, 30])
+@pytest.mark.parametrize("rate", [16_000, 22_050, 32_000])
+def test_references_of_another_rate(rate, level):
+    """Of resampled references, whose matrices are near singular; both sides solve the same ones."""
+    soxr = pytest.importorskip("soxr")
+    rng = np.random.default_rng([rate, level])
+    slow = dsp.lfilter([1], [1, -0.9], rng.standard_normal(round(T * rate / RATE) + 100))
+    slow = np.round(3000 * slow / np.abs(slow).max()) / 32_768
+    reference = soxr.resample(slow, rate, RATE)[:T]
+    other = soxr.resample(slow[::-1].copy(), rate, RATE)[:T]
+    estimate = reference + other * 10 ** (-level / 20)
+    expected = library(torchmetrics.signal_distortion_ratio, estimate, reference)
+    value = float(sdr_bss(estimate=estimate, reference=reference))
+    assert value == pytest.approx(expected, abs=1e-6)

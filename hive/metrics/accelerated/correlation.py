@@ -15,7 +15,7 @@ import torch
 from hive.metrics.projection import MAX_RESIDUAL, block_size
 
 MAX_SENSITIVITY = 1e3
-"""Limit of |r|^2 |x|^2 / c for a solution x; times 1e-14 or so, it is the error of c by rounding."""
+"""Limit of |r|^2 |x|^2 / c for a solution x; times 1e-14, it is about the rounding error of c."""
 
 
 def explained_energies(
