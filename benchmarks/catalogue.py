@@ -13,7 +13,7 @@ from hive.errors import HiveError
 from hive.metrics import available
 from hive.metrics.availability import availability
 from hive.metrics.identity import identify, versions
-from hive.metrics.registry import OF_MODEL, Metric, resolve, with_band, with_embedding
+from hive.metrics.registry import OF_MODEL, Metric, is_signal, resolve, with_band, with_embedding
 
 if TYPE_CHECKING:
     from hive.judge.base import Judge
@@ -202,6 +202,6 @@ def _suffixes(metric: Metric) -> list[str]:
         "compat": "_tm",
     }
     found = [suffix for option, suffix in of_options.items() if option in info.options]
-    if not info.features and not info.judged and info.scope != "set":
+    if is_signal(info):
         found += ["_bl16k", "_32k"]
     return found + (["@EMBEDDING"] if info.features else [])

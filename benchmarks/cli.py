@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.audit.cli import audit
 from benchmarks.compare.cli import compare
 from benchmarks.report.cli import report
 
@@ -158,12 +159,11 @@ def tasks(as_json: Json = False) -> None:
 
 
 metrics_app = typer.Typer(help="List the metrics, or check them against other libraries.")
+metrics_app.command()(audit)
 app.add_typer(metrics_app, name="metrics")
 
 
-@metrics_app.callback(
-    invoke_without_command=True, epilog="Example: hive-bench metrics --json"
-)
+@metrics_app.callback(invoke_without_command=True, epilog="Example: hive-bench metrics --json")
 def metrics(
     context: typer.Context,
     embedding: Annotated[

@@ -14,6 +14,7 @@ _NEEDS = {
     "mixture": "mixture",
     "sample_rate": "rate",
     "estimates": "all tracks",
+    "references": "all true tracks",
     "text": "query",
     "values": "scores of a run",
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from benchmarks.tasks import Float, Material, Scored
     from hive.embedding.extract import Extractor
 
+
 class Texts:
     """Embeds the queries of a run, each once.
 

@@ -75,7 +75,7 @@ def print_table(
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(columns):
         numeric = bool(cells) and all(_is_number(row[index].plain) for row in cells)
-        table.add_column(column, justify="right" if numeric else "left")
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         table.add_row(*row)
     out.print(table)

@@ -65,8 +65,8 @@ class HiveTask:
     def accepts(self, metric: MetricInfo) -> bool:
         """Return whether the metric compares estimates with true sources, remixes or judges."""
         return (
-            bool({"reference", "estimates"} & {*metric.requires})
-            or "text" in metric.requires
+            bool({"reference", "text"} & {*metric.requires})
+            or {"estimates", "mixture"} <= {*metric.requires}
             or metric.name in ("prop_over_sdr", "prop_over_si_sdr")
         )
 

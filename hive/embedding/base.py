@@ -76,9 +76,11 @@ class Embedder(Protocol):
 
     Attributes:
         info: What it is.
+        device: Torch device that it computes on.
     """
 
     info: EmbeddingInfo
+    device: str
 
     def audio(self, windows: Float32, *, layers: bool = False) -> Embedded:
         """Embed windows, shape (B, WINDOW), samples in -1..1 at `RATE`."""

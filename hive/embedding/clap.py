@@ -46,6 +46,7 @@ class ClapEmbedder:
 
         self.info = info
         self._folder = folder
+        self.device = device
         self._device = torch.device(device)
         self._audio = load_tower(folder, "audio").to(self._device)
         self._text: tuple[Any, Any] | None = None

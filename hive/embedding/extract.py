@@ -138,7 +138,7 @@ class Extractor:
         key = ""
         if cache is not None:
             info = self.embedder.info
-            device = str(getattr(self.embedder, "device", "cpu")).partition(":")[0]
+            device = self.embedder.device.partition(":")[0]
             key = feature_key(samples, rate, audio.RESAMPLER, info, device)
             for part in parts:
                 kept = cache.read(key, part)

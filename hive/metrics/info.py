@@ -30,7 +30,7 @@ class MetricInfo:
         source: Where the definition is from.
         target: Function that computes it, "module:attribute".
         requires: Inputs that must be given: "estimate", "reference", "mixture", "sample_rate";
-            "estimates" (all tracks of a mixture); "text" (the query); "values" (scores of items,
+            "estimates", "references" (all tracks of a mixture or song); "text" (the query); "values" (scores of items,
             one result for all).
         scope: What one value is about.
         share_of: For shares, the metric whose values are counted.

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -140,21 +139,97 @@ def judge_scores(
     }
 
 
-def judge_oq(**arguments: Any) -> FloatArray:
+def judge_oq(
+    *,
+    estimate: npt.ArrayLike,
+    mixture: npt.ArrayLike,
+    text: npt.ArrayLike,
+    sample_rate: int,
+    reference: npt.ArrayLike | None = None,
+    judge: Judge | str | None = None,
+    length: Length = "strict",
+    on_bad: OnBad = "raise",
+) -> FloatArray:
     """Overall quality, shape (...), about 1 to 5; arguments as `judge_scores`."""
-    return judge_scores(**arguments)["judge_oq"]
+    return judge_scores(
+        estimate=estimate,
+        mixture=mixture,
+        text=text,
+        sample_rate=sample_rate,
+        reference=reference,
+        judge=judge,
+        length=length,
+        on_bad=on_bad,
+    )["judge_oq"]
 
 
-def judge_rec(**arguments: Any) -> FloatArray:
+def judge_rec(
+    *,
+    estimate: npt.ArrayLike,
+    mixture: npt.ArrayLike,
+    text: npt.ArrayLike,
+    sample_rate: int,
+    reference: npt.ArrayLike | None = None,
+    judge: Judge | str | None = None,
+    length: Length = "strict",
+    on_bad: OnBad = "raise",
+) -> FloatArray:
     """Recall, shape (...), about 1 to 5; arguments as `judge_scores`."""
-    return judge_scores(**arguments)["judge_rec"]
+    return judge_scores(
+        estimate=estimate,
+        mixture=mixture,
+        text=text,
+        sample_rate=sample_rate,
+        reference=reference,
+        judge=judge,
+        length=length,
+        on_bad=on_bad,
+    )["judge_rec"]
 
 
-def judge_pre(**arguments: Any) -> FloatArray:
+def judge_pre(
+    *,
+    estimate: npt.ArrayLike,
+    mixture: npt.ArrayLike,
+    text: npt.ArrayLike,
+    sample_rate: int,
+    reference: npt.ArrayLike | None = None,
+    judge: Judge | str | None = None,
+    length: Length = "strict",
+    on_bad: OnBad = "raise",
+) -> FloatArray:
     """Precision, shape (...), about 1 to 5; arguments as `judge_scores`."""
-    return judge_scores(**arguments)["judge_pre"]
+    return judge_scores(
+        estimate=estimate,
+        mixture=mixture,
+        text=text,
+        sample_rate=sample_rate,
+        reference=reference,
+        judge=judge,
+        length=length,
+        on_bad=on_bad,
+    )["judge_pre"]
 
 
-def judge_fai(**arguments: Any) -> FloatArray:
+def judge_fai(
+    *,
+    estimate: npt.ArrayLike,
+    mixture: npt.ArrayLike,
+    text: npt.ArrayLike,
+    sample_rate: int,
+    reference: npt.ArrayLike | None = None,
+    judge: Judge | str | None = None,
+    length: Length = "strict",
+    on_bad: OnBad = "raise",
+) -> FloatArray:
     """Faithfulness, shape (...), about 1 to 5; arguments as `judge_scores`."""
-    return judge_scores(**arguments)["judge_fai"]
+    return judge_scores(
+        estimate=estimate,
+        mixture=mixture,
+        text=text,
+        sample_rate=sample_rate,
+        reference=reference,
+        judge=judge,
+        length=length,
+        on_bad=on_bad,
+    )["judge_fai"]

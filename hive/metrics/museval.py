@@ -65,6 +65,7 @@ def sdr_museval(
     *,
     estimate: npt.ArrayLike,
     reference: npt.ArrayLike,
+    mixture: npt.ArrayLike | None = None,
     sample_rate: int,
     length: Length = "match",
     on_bad: OnBad = "raise",
@@ -74,6 +75,7 @@ def sdr_museval(
     Args:
         estimate: Outputs for all targets, shape (targets, samples, channels) or (targets, samples).
         reference: True stems in the same order; same shape but for the number of samples.
+        mixture: Not used.
         sample_rate: Rate of the signals in Hz.
         length: "match" to cut or pad the estimates, or "strict".
         on_bad: "raise", or "nan" to score windows with NaN or Inf as NaN, for all targets.

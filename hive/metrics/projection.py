@@ -34,7 +34,7 @@ from hive.metrics.validate import FloatArray
 BLOCK = 5120  # samples of a transform; 4096 to 8192 measure alike
 BLOCKS_AT_ONCE = 4
 MAX_RESIDUAL = 1e-11  # of the largest correlation; well-conditioned systems leave 1e-15 to 1e-12
-MAX_SENSITIVITY = 1e9  # times 1e-15 or so is the relative error by which rounding of A enters
+MAX_SENSITIVITY = 1e11  # times 5e-15 or so, it is the relative error by rounding of A
 
 
 def lag_products(

@@ -28,7 +28,18 @@ from typing import Any
 from hive.errors import HiveError
 from hive.metrics.info import MetricInfo
 
-_MODULES = ("sdr_bss", "sdr", "stoi", "silence", "remix", "fad", "lpaps", "clap", "judge")
+_MODULES = (
+    "sdr_bss",
+    "sdr",
+    "stoi",
+    "silence",
+    "remix",
+    "museval",
+    "fad",
+    "lpaps",
+    "clap",
+    "judge",
+)
 #: Names of the literature for what is a variant here.
 _ALIASES = {
     "prop_over": "prop_over_sdr",
@@ -150,7 +161,7 @@ def resolve(name: str) -> Metric:
         embedding=(embedding or default_embedding()) if info.features else None,
     )
     if not set(metric.options) <= set(info.options) or (
-        (metric.band is not None or metric.rate is not None) and not _is_signal(info)
+        (metric.band is not None or metric.rate is not None) and not is_signal(info)
     ):
         raise _unknown(name)
     return metric
@@ -176,8 +187,11 @@ def default_embedding() -> str:
     return DEFAULT
 
 
-def _is_signal(info: MetricInfo) -> bool:
-    return info.scope != "set" and not info.features and not info.judged
+def is_signal(info: MetricInfo) -> bool:
+    """Return whether a metric compares signals (..., T), at any rate and in any band."""
+    if info.features or info.judged or "references" in info.requires:
+        return False
+    return info.scope != "set"
 
 
 def _options(found: dict[str, str | None]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ NOISE, OTHER = np.random.default_rng(2).standard_normal((2, 2000))
 def test_every_entry_leads_to_a_function_that_takes_what_it_says(info):
     function = get(info.name)
     parameters = inspect.signature(function).parameters
-    takes = {"estimates": "estimate"}
+    takes = {"estimates": "estimate", "references": "reference"}
     assert {takes.get(one, one) for one in info.requires} <= set(parameters)
     if info.scope == "share":
         assert info.share_of in {other.name for other in available()}
