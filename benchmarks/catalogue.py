@@ -156,6 +156,7 @@ def _record(metric: Metric, scale: Scale) -> MetricRecord:
         source=info.source,
         scope=info.scope,
         standin=any(one.standin for one in (embedding, judge) if one is not None),
+        published=embedding is None or embedding.published,
         id=identity.id,
         identity=IdentityRecord(**asdict(identity)),
         versions=versions(metric),

@@ -147,7 +147,8 @@ class MetricRecord(_Record):
 
     `id` is a digest of `identity`: values with equal ids may be compared. `versions` are those of
     the libraries that computed it. A metric of scope "set" has no column, only aggregates. With
-    `standin`, no trained model stood behind the values, and they compare with nothing.
+    `standin`, no trained model stood behind the values, and they compare with nothing; without
+    `published`, the weights were others than those that the embedding is named after.
     """
 
     name: str
@@ -159,6 +160,7 @@ class MetricRecord(_Record):
     source: str
     scope: Literal["item", "mixture", "set", "share"]
     standin: bool
+    published: bool
     id: str
     identity: IdentityRecord
     versions: dict[str, str]

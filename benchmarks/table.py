@@ -197,6 +197,13 @@ def _notes(results: Results) -> Iterator[str]:
     if names:
         titles = ", ".join(title for name, title in _ANCHORS.items() if name in names)
         yield f"{titles}: overall mean with this in place of the estimate"
+    weights = {
+        each.identity.embedding: each.identity.checkpoint_sha256
+        for each in results.metrics
+        if each.identity.embedding and each.identity.checkpoint_sha256
+    }
+    for name, digest in weights.items():
+        yield f"embedding {name}: SHA-256 of the weights {digest}"
     counts = results.counts
     for number, text in (
         (counts.length_fixed, "outputs had another length than their input and were cut or padded"),
@@ -216,6 +223,12 @@ def _warnings(results: Results) -> Iterator[str]:
         yield (
             f"{', '.join(standins)}: from a stand-in, no trained model. The values are for tests "
             "and demos and compare with nothing."
+        )
+    others = [each.name for each in results.metrics if not each.published]
+    if others:
+        yield (
+            f"{', '.join(others)}: the weights of the embedding are not the published ones; the "
+            "values compare with nothing but runs with the same weights."
         )
     few = [
         each.metric

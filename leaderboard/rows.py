@@ -206,6 +206,13 @@ def _metrics(results: Results) -> Iterator[Finding]:
                 f"{metric.name} comes from a stand-in, whose values compare with nothing",
                 "leave the metric out, or evaluate with the trained model",
             )
+        if not metric.published:
+            yield Finding(
+                RESULTS,
+                field,
+                f"{metric.name} comes from other weights than the published ones",
+                "fetch the checkpoint and evaluate again",
+            )
 
 
 def _pairs(table: pa.Table) -> list[tuple[str, str]]:

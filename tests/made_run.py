@@ -174,6 +174,7 @@ def _results(rows: list[dict], name: str, uses_reference: bool, examples: list[d
                     "source": "a paper",
                     "scope": "mixture" if metric == "re_si_sdr" else "item",
                     "standin": False,
+                    "published": True,
                     "id": _identity(metric).id,
                     "identity": asdict(_identity(metric)),
                     "versions": {"numpy": "1.26.4"},

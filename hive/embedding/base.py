@@ -37,6 +37,7 @@ class EmbeddingInfo:
         remedy: What to do about that.
         text_reason: Why texts cannot be embedded here although the embedding can be used.
         text_remedy: What to do about that.
+        published: Whether its weights are the published ones, as far as it has any.
     """
 
     name: str
@@ -50,6 +51,7 @@ class EmbeddingInfo:
     remedy: str = ""
     text_reason: str = ""
     text_remedy: str = ""
+    published: bool = True
 
     @property
     def available(self) -> bool:

@@ -70,7 +70,8 @@ def _describe_clap(name: str) -> EmbeddingInfo:
         reason = f"checkpoint {name} in {status.folder} is damaged: {status.problem}"
     elif not status.has_tokenizer:
         text_reason = f"checkpoint {name} has no tokenizer"
-    if status.manifest.get("source", {}).get("published") is False:
+    published = status.manifest.get("source", {}).get("published") is not False
+    if not published:
         title = f"LAION-CLAP, other weights than {entry.filename}"
     return EmbeddingInfo(
         name=name,
@@ -84,4 +85,5 @@ def _describe_clap(name: str) -> EmbeddingInfo:
         remedy=store.remedy(name) if reason else "",
         text_reason=text_reason,
         text_remedy=store.remedy(name) if text_reason else "",
+        published=published,
     )

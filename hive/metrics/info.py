@@ -30,8 +30,8 @@ class MetricInfo:
         source: Where the definition is from.
         target: Function that computes it, "module:attribute".
         requires: Inputs that must be given: "estimate", "reference", "mixture", "sample_rate";
-            "estimates", "references" (all tracks of a mixture or song); "text" (the query); "values" (scores of items,
-            one result for all).
+            "estimates", "references" (all tracks of a mixture or song); "text" (the query);
+            "values" (scores of items, one result for all).
         scope: What one value is about.
         share_of: For shares, the metric whose values are counted.
         features: What it takes of an embedding; empty if it needs none.

@@ -274,3 +274,19 @@ def test_differences_below_the_tolerance_pass(run):
     value = pq.read_table(run / "scores.parquet")["stoi"][5].as_py()
     edit_rows(run, with_value("stoi", 5, np.nextafter(value, 1)))
     assert check_run(run) == []
+
+
+def test_standins_and_other_weights_and_wrong_ids_are_found(tmp_path):
+    run = make_run(tmp_path / "run", mixtures=4)
+    changed = json.loads((run / "results.json").read_text())
+    changed["metrics"][0]["standin"] = True
+    changed["metrics"][1]["published"] = False
+    changed["metrics"][2]["identity"]["sample_rate"] = 32000
+    (run / "results.json").write_text(json.dumps(changed))
+    found = {(one.field, one.problem) for one in check_run(run)}
+    assert ("metrics[0]", "sdr_bss comes from a stand-in, whose values compare with nothing") in (
+        found
+    )
+    assert ("metrics[1]", "sdr_bss_i comes from other weights than the published ones") in found
+    assert [problem for field, problem in found if field == "metrics[2].id"]
+    assert len(found) == 3
