@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,8 @@ from hive.metrics.validate import SILENCE_RMS
 
 
 def signal_pass(device: str) -> Callable[..., Any]:
-    """Return the joint pass over signal metrics for a device."""
-    return signal_metrics
+    """Return the joint pass over signal metrics: on a GPU in batches, on the CPU item by item."""
+    return functools.partial(signal_metrics, device=None if device == "cpu" else device)
 
 
 def value_or_share(metric: Metric, value: Callable[[str], Any]) -> float:

@@ -56,6 +56,7 @@ def signal_metrics(
     anchors: Sequence[str] = (),
     length: Length = "strict",
     on_bad: OnBad = "raise",
+    device: str | None = None,
 ) -> dict[str, FloatArray]:
     """Compute several metrics of the same items.
 
@@ -70,6 +71,8 @@ def signal_metrics(
             doing nothing scores: "sdr_bss", "sdr_plain", "si_sdr", "stoi" or "estoi".
         length: "strict", or "match" to cut or pad the estimates.
         on_bad: "raise", or "nan" to score items with NaN or Inf as NaN.
+        device: Where to compute in batches, such as "cuda"; None computes here, item by item.
+            Give many items at once: a device is idle with a few.
 
     Returns:
         Values of each metric, shape (...), in the order of `names`; then those of the mixture,
@@ -88,6 +91,10 @@ def signal_metrics(
     values: dict[str, FloatArray] = {}
     for group in _by_route(metrics).values():
         batch, rate = _load(group, signals, sample_rate, anchors, length, on_bad)
+        if device is not None:
+            from hive.metrics.accelerated import prepare
+
+            prepare(batch, group, rate, device, anchors)
         values |= _compute(group, batch, rate, names, anchors)
     return {name: values[name] for name in names} | {
         f"mixture:{name}": values[f"mixture:{name}"] for name in anchors

@@ -181,17 +181,17 @@ def silence_values(batch: Batch) -> FloatArray:
 
 def silence_si_values(batch: Batch, compat: Compat = None) -> FloatArray:
     """`silence_si_sdr` of each item of a batch."""
-    left = _left(batch)
+    left = what_is_left(batch)
     return sdr.si_values(left, left.estimates, compat=compat)
 
 
 def silence_bss_values(batch: Batch, compat: Compat = None) -> FloatArray:
     """`silence_sdr_bss` of each item of a batch."""
-    left = _left(batch)
+    left = what_is_left(batch)
     return sdr_bss.bss_values(left, left.estimates, sdr_bss.Options(compat=compat))
 
 
-def _left(batch: Batch) -> Batch:
+def what_is_left(batch: Batch) -> Batch:
     """The same items, with what is left of the mixture as estimate and the mixture as reference."""
     if "left" not in batch.cache:
         left = [

@@ -7,6 +7,6 @@ device cannot do well enough (singular and nearly singular references) is left t
 Everything is float64, on "cuda" as on "cpu".
 """
 
-from hive.metrics.accelerated.block import prepare, signal_metrics_torch
+from hive.metrics.accelerated.block import prepare
 
-__all__ = ["prepare", "signal_metrics_torch"]
+__all__ = ["prepare"]

@@ -8,14 +8,13 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from hive.metrics import sdr_bss, signal, silence, stoi
+from hive.metrics import sdr_bss, silence, stoi
 from hive.metrics.accelerated.correlation import explained_energies
 from hive.metrics.accelerated.intelligibility import stoi_of_pairs
-from hive.metrics.registry import Metric, resolve
-from hive.metrics.validate import Batch, FloatArray, Length, OnBad, Signal
+from hive.metrics.registry import Metric
+from hive.metrics.validate import Batch, Signal
 
 MEMORY = {"cuda": 2 << 30, "cpu": 1 << 28}
 """Bytes on a device that a chunk of pairs may take, about."""
@@ -89,33 +88,6 @@ def prepare(
         _compute(ordered[start : start + at_once], sample_rate, place)
 
 
-def signal_metrics_torch(
-    *,
-    estimate: npt.ArrayLike,
-    reference: npt.ArrayLike | None = None,
-    mixture: npt.ArrayLike | None = None,
-    sample_rate: int | None = None,
-    names: Sequence[str],
-    anchors: Sequence[str] = (),
-    device: str | torch.device = "cuda",
-    length: Length = "strict",
-    on_bad: OnBad = "raise",
-) -> dict[str, FloatArray]:
-    """Compute several metrics of the same items on a device.
-
-    Arguments, result and errors are those of `hive.metrics.signal.signal_metrics`; `device` is
-    "cuda", "cuda:N" or "cpu". Give many items at once: a device is idle with a few.
-    """
-    metrics = {name: resolve(name) for name in (*names, *anchors)}
-    signals = {"estimate": estimate, "reference": reference, "mixture": mixture}
-    values: dict[str, FloatArray] = {}
-    for group in signal._by_route(metrics).values():
-        batch, rate = signal._load(group, signals, sample_rate, anchors, length, on_bad)
-        prepare(batch, group, rate, device, anchors)
-        values |= signal._compute(group, batch, rate, names, anchors)
-    return {name: values[name] for name in (*names, *(f"mixture:{name}" for name in anchors))}
-
-
 def _is_rate(sample_rate: int | None) -> bool:
     return isinstance(sample_rate, int | np.integer) and sample_rate >= 1
 
@@ -125,7 +97,7 @@ def _add(
 ) -> None:
     """Note what a metric wants of each item's pair."""
     want: Want = sdr_bss.Options(**metric.options) if kind == "bss" else kind
-    of = silence._left(batch) if source == "left" else batch
+    of = silence.what_is_left(batch) if source == "left" else batch
     tested = of.mixtures if source == "mixture" else of.estimates
     for index, (e, r) in enumerate(zip(tested, of.references, strict=True)):
         if index in batch.bad:

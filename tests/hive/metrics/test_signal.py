@@ -5,6 +5,7 @@ import pytest
 
 from hive.errors import HiveError
 from hive.metrics import available, get
+from hive.metrics.registry import is_signal
 from hive.metrics.signal import signal_metrics
 
 RATE, T = 16_000, 12_000
@@ -12,7 +13,7 @@ RNG = np.random.default_rng(12)
 REFERENCES = 0.1 * RNG.standard_normal((2, 3, T)) * (1 + np.sin(np.arange(T) / 700))
 MIXTURES = REFERENCES.sum(1, keepdims=True)
 ESTIMATES = REFERENCES + 0.2 * (MIXTURES - REFERENCES)
-NAMES = [info.name for info in available() if not {"values", "estimates"} & set(info.requires)] + [
+NAMES = [info.name for info in available() if info.scope == "item" and is_signal(info)] + [
     "sdr_bss_L64",
     "si_sdr_i_zm",
 ]

@@ -89,9 +89,7 @@ def items(levels=LEVELS, kinds=KINDS):
 
 def both(signals, device, names=NAMES, anchors=ANCHORS, **options):
     usual = signal_metrics(**signals, names=names, anchors=anchors, **options)
-    there = block.signal_metrics_torch(
-        **signals, names=names, anchors=anchors, device=device, **options
-    )
+    there = signal_metrics(**signals, names=names, anchors=anchors, device=device, **options)
     assert list(there) == list(usual)
     return usual, there
 
@@ -119,7 +117,7 @@ def test_at_60_db(device):
 
 def test_the_device_does_the_work(device, no_detour):
     signals = items((3, 20), ("white", "speech_like", "bursts", "quiet", "offset"))
-    there = block.signal_metrics_torch(**signals, names=NAMES, anchors=ANCHORS, device=device)
+    there = signal_metrics(**signals, names=NAMES, anchors=ANCHORS, device=device)
     assert np.isfinite(there["sdr_bss_i"]).all()
     assert np.isfinite(there["stoi"]).all()
     assert np.isfinite(there["silence_sdr_bss"]).all()
@@ -181,14 +179,14 @@ def test_what_is_refused_there_is_refused_here(device):
     _, (estimate, reference, mixture) = odd_items()
     signals = {"estimate": estimate, "reference": reference, "mixture": mixture}
     with pytest.raises(ValueError, match=r"reference of item \(19,\)"):
-        block.signal_metrics_torch(**signals, names=["si_sdr"], device=device)
+        signal_metrics(**signals, names=["si_sdr"], device=device)
     short = {name: value[0, :300] for name, value in signals.items()}
     with pytest.raises(ValueError, match="300 samples"):
-        block.signal_metrics_torch(**short, names=["sdr_bss"], device=device)
+        signal_metrics(**short, names=["sdr_bss"], device=device)
     with pytest.raises(ValueError, match="sample_rate"):
-        block.signal_metrics_torch(**short, names=["stoi"], device=device)
+        signal_metrics(**short, names=["stoi"], device=device)
     with pytest.raises(ValueError, match="mixture= is missing"):
-        block.signal_metrics_torch(estimate=mixture, names=["silence_sdr"], device=device)
+        signal_metrics(estimate=mixture, names=["silence_sdr"], device=device)
 
 
 def test_singular_references_are_left_to_the_numpy_pass(device, monkeypatch):
@@ -203,7 +201,7 @@ def test_singular_references_are_left_to_the_numpy_pass(device, monkeypatch):
     swell = np.cos(2 * np.pi * 400 * TIME) * np.hanning(T)
     reference = np.stack([noise, swell, make("tones"), swell + 1e-9 * noise])
     signals = {"estimate": reference + 0.1 * make("white", 1), "reference": reference}
-    there = block.signal_metrics_torch(**signals, names=["sdr_bss"], device=device)
+    there = signal_metrics(**signals, names=["sdr_bss"], device=device)
     assert len(solved) == 2
     usual = signal_metrics(**signals, names=["sdr_bss"])
     np.testing.assert_allclose(there["sdr_bss"], usual["sdr_bss"], rtol=0, atol=1e-9)
@@ -235,9 +233,9 @@ def test_any_shape_length_and_rate(seed, lead, num_samples, rate, shared, dtype)
 
 def test_chunks_make_no_difference(device, monkeypatch):
     signals = items((0, 20), KINDS[:3])
-    whole = block.signal_metrics_torch(**signals, names=NAMES, anchors=ANCHORS, device=device)
+    whole = signal_metrics(**signals, names=NAMES, anchors=ANCHORS, device=device)
     monkeypatch.setitem(block.MEMORY, device, 3 * block.SIGNALS_PER_PAIR * 8 * T)
-    parts = block.signal_metrics_torch(**signals, names=NAMES, anchors=ANCHORS, device=device)
+    parts = signal_metrics(**signals, names=NAMES, anchors=ANCHORS, device=device)
     assert_same(whole, parts, stoi=1e-12)
 
 
@@ -254,7 +252,7 @@ def test_a_full_device_takes_fewer_at_once_or_none(device, monkeypatch, room):
     signals = items((0, 20), KINDS[:3])
     usual = signal_metrics(**signals, names=NAMES)
     monkeypatch.setattr(block, "_compute_at_once", at_most)
-    there = block.signal_metrics_torch(**signals, names=NAMES, device=device)
+    there = signal_metrics(**signals, names=NAMES, device=device)
     assert_same(usual, there)
     assert max(sizes) > 5 >= min(sizes)
 
