@@ -23,6 +23,9 @@ from hive.metrics.registry import resolve
 from hive.metrics.statistics import FLAT, OVERALL
 
 
+ESTIMATE = "estimate"
+
+
 @dataclass
 class SetValues:
     """What came of the metrics of whole sets."""
@@ -69,7 +72,7 @@ def set_values(
     for name in names:
         vectors |= folder.vectors(name)
     for metric in wanted:
-        values.aggregates += _of_row(metric, "estimate", items, vectors)
+        values.aggregates += _of_row(metric, ESTIMATE, items, vectors)
         for row in ROWS:
             values.anchors += [
                 Anchor(name=row, metric=one.metric, group=one.group, n=one.n, mean=one.mean)
@@ -108,7 +111,13 @@ def _value(
     references = [vectors[head[0], head[1], "reference", mix_id, source] for mix_id, source in keys]
     n_windows = sum(map(len, estimates))
     try:
-        value = set_metric(found.info.name, references, estimates, [i.recording for i in items])
+        value = set_metric(
+            found.info.name,
+            references,
+            estimates,
+            [item.recording for item in items],
+            interval=row == ESTIMATE,
+        )
     except ValueError:  # too few windows for a covariance
         return _aggregate(name, group, np.nan, (np.nan, np.nan), len(items), n_windows)
     ends = (getattr(value, "low", np.nan), getattr(value, "high", np.nan))

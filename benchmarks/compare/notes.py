@@ -105,7 +105,7 @@ def _of_metrics(rows: Sequence[Row]) -> Iterator[str]:
     few = [
         row.statistics.num_recordings
         for row in rows
-        if row.tested and row.statistics.num_recordings < FEW_RECORDINGS
+        if row.tested and 0 < row.statistics.num_recordings < FEW_RECORDINGS
     ]
     if few:
         yield (

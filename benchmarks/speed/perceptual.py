@@ -117,6 +117,7 @@ class Counted:
 
     def __init__(self, embedder: Embedder) -> None:
         self.info = embedder.info
+        self.device = embedder.device
         self.text = embedder.text
         self.windows = 0
         self._embedder = embedder

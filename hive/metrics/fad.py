@@ -378,6 +378,8 @@ def set_metric(
     estimates: Sequence[Float32],
     recordings: Sequence[str],
     seed: int = 0,
+    *,
+    interval: bool = True,
 ) -> SetValue | Extrapolation:
     """Compute a metric of a set from what `set_vectors` gave for each item.
 
@@ -387,6 +389,7 @@ def set_metric(
         estimates: Vectors of each estimate, in the same order.
         recordings: What each item was cut from, for the interval.
         seed: Seed of what "fad_inf" draws.
+        interval: Whether to compute the interval, which takes most of the time.
 
     Raises:
         ValueError: There is no such metric, or a set is too small for it.
@@ -395,7 +398,7 @@ def set_metric(
         raise ValueError(f"{name} is no metric of sets; they are {', '.join(SET_METRICS)}")
     if name == "fad_inf":
         return extrapolate(references, estimates, seed)
-    return paired_distance(references, estimates, recordings)
+    return paired_distance(references, estimates, recordings, interval=interval)
 
 
 def _difference(estimate: Features, reference: Features) -> FloatArray:

@@ -91,7 +91,11 @@ class Extrapolation:
 
 
 def paired_distance(
-    references: Sequence[Float32], estimates: Sequence[Float32], recordings: Sequence[str]
+    references: Sequence[Float32],
+    estimates: Sequence[Float32],
+    recordings: Sequence[str],
+    *,
+    interval: bool = True,
 ) -> SetValue:
     """Return the distance of estimates to their references.
 
@@ -99,6 +103,7 @@ def paired_distance(
         references: Windows of each reference, shape (W, D) each.
         estimates: Windows of each estimate, in the same order.
         recordings: What each item was cut from; items of one recording leave together.
+        interval: Whether to compute the interval; without it, its ends are NaN.
 
     Raises:
         ValueError: The lists differ in length, or one has fewer than two windows in all.
@@ -113,6 +118,8 @@ def paired_distance(
     first, second = _group_moments(references, group_of), _group_moments(estimates, group_of)
     whole = total(first), total(second)
     value = distance(*whole)
+    if not interval:
+        return _set_value(value, math.nan, 0, whole, len(estimates))
     without = [
         _distance_or_nan(whole[0], a, whole[1], b) for a, b in zip(first, second, strict=True)
     ]
