@@ -1,7 +1,7 @@
 """Asking the judge about the estimates of a run, while the model works on the next ones.
 
-There is one judge: it is a large model in a process of its own. What it could not judge counts as
-failed, so that starting the same run again asks once more.
+There is one judge: it is a large model in a process of its own. Scores that it could not give are
+NaN and listed, and starting the same run again asks once more.
 """
 
 from __future__ import annotations
@@ -27,20 +27,23 @@ class Judged:
     """What the judge said of one mixture, by source_id."""
 
     values: dict[str, Values] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
+    gaps: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def open_judge(metrics: Sequence[Metric], spec: str | None, device: str) -> Judge | None:
     """Start the judge if a metric asks for it and it can be used; see `hive.judge.client`.
 
     Raises:
-        HiveError: If it does not start.
+        HiveError: If it does not start, or `spec` names one that cannot be used.
     """
     if not any(metric.info.judged for metric in metrics):
         return None
     from hive.judge.client import describe, load
 
-    return load(spec, device=device) if describe(spec).available else None
+    info = describe(spec)
+    if not info.available and spec is not None:
+        raise HiveError(f"--judge {spec}: {info.reason}", info.remedy)
+    return load(spec, device=device) if info.available else None
 
 
 def judge_spec(spec: str | None) -> str:
@@ -65,6 +68,7 @@ class Judging:
         self._judge, self._rate = judge, sample_rate
         wanted = [name for name in columns if resolve(name).info.judged]
         order = [info.name for info in METRICS]  # that of the judge's scores
+        self._order = order
         self._columns = {name: order.index(name) for name in wanted}
         self._thread = ThreadPoolExecutor(1) if judge and wanted else None
         self._waiting: dict[str, Future[Judged]] = {}
@@ -80,7 +84,9 @@ class Judging:
         return future.result() if future else Judged()
 
     def close(self) -> None:
-        """Drop what is not begun."""
+        """Stop the judge and drop what is not begun."""
+        if self._judge is not None:
+            self._judge.close()  # first: a request under way would otherwise be waited for
         if self._thread is not None:
             self._thread.shutdown(wait=True, cancel_futures=True)
 
@@ -91,7 +97,7 @@ class Judging:
             return judged
 
         def note(index: int, error: HiveError) -> None:
-            judged.errors[targets[index].source_id] = str(error)
+            judged.gaps[targets[index].source_id] = dict.fromkeys(self._columns, str(error))
 
         try:
             scores = self._judge.score(
@@ -103,8 +109,9 @@ class Judging:
                 on_failure=note,
             )
         except ValueError as error:
-            judged.errors = {one.source_id: str(error) for one in targets}
-            return judged
+            for index in range(len(targets)):
+                note(index, HiveError(str(error), ""))
+            scores = np.full((len(targets), len(self._order)), np.nan)
         for target, row in zip(targets, scores, strict=True):
             judged.values[target.source_id] = {
                 name: float(row[column]) for name, column in self._columns.items()

@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.results import ROW_SCHEMA
-from benchmarks.sanity import ROWS
 from benchmarks.tasks import Float
 from hive.claims import describe, differences
 from hive.errors import HiveError
@@ -28,9 +27,8 @@ from hive.files import atomic_open, remove_temporaries, write_bytes, write_json
 VectorKey: TypeAlias = tuple[str, str, str, str, str]
 
 
-def sanity_column(row: str, metric: str) -> str:
-    """Return the column that only parts have: a metric of a row of `benchmarks.sanity`."""
-    return f"{row}:{metric}"
+#: In the column "row" of a part: scores of the model; the others are rows of `benchmarks.sanity`.
+ESTIMATE = "estimate"
 
 
 @dataclass
@@ -38,16 +36,17 @@ class Part:
     """The scores of one chunk.
 
     Attributes:
-        rows: Columns of `ROW_SCHEMA`, metrics, and those of `sanity_column`; a metric that does
-            not apply to a row is not in it.
-        failures: mix_id, source_id and error of the items without scores.
+        rows: Columns of `ROW_SCHEMA`, "row" and metrics; a metric that does not apply to a row is
+            not in it.
+        failures: mix_id, source_id, metric and error of what could not be scored; without a
+            metric, the item has no scores at all.
         examples: Records of the examples written.
         residual: Largest difference of a mixture from the sum of its sources.
         vectors: What metrics of whole sets need.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-    failures: list[dict[str, str]] = field(default_factory=list)
+    failures: list[dict[str, str | None]] = field(default_factory=list)
     examples: list[dict[str, Any]] = field(default_factory=list)
     residual: float = 0.0
     vectors: dict[VectorKey, Float] = field(default_factory=dict)
@@ -68,10 +67,8 @@ class RunFolder:
     def __init__(self, path: Path, identity: dict[str, Any], metrics: tuple[str, ...]) -> None:
         self.path = path
         self._parts = path / ".hive" / "parts"
-        anchors = [sanity_column(row, name) for row in ROWS for name in metrics]
-        self.schema = pa.schema(
-            [*ROW_SCHEMA, *(pa.field(name, pa.float64()) for name in (*metrics, *anchors))]
-        )
+        columns = [pa.field(name, pa.float64()) for name in metrics]
+        self.schema = pa.schema([*ROW_SCHEMA, pa.field("row", pa.string()), *columns])
         record = path / ".hive" / "run.json"
         if record.is_file():
             _compare(path, _read_json(record), identity)
@@ -105,10 +102,22 @@ class RunFolder:
         try:
             found = load_file(file)
         except Exception as error:
-            raise HiveError(
-                f"{file}: not a part of a run ({error})", f"delete it and {name}.parquet beside it"
-            ) from error
+            raise _damaged(file, error) from error
         return {_key(text): array for text, array in found.items()}
+
+    def vector_counts(self, name: str) -> dict[VectorKey, int]:
+        """Return the number of vectors under each key of a finished chunk, without reading them."""
+        from safetensors import safe_open
+
+        file = self._parts / f"{name}.safetensors"
+        if not file.is_file():
+            return {}
+        try:
+            with safe_open(file, framework="numpy") as handle:
+                keys = handle.keys()  # no mapping: it cannot be iterated itself
+                return {_key(key): handle.get_slice(key).get_shape()[0] for key in keys}
+        except Exception as error:
+            raise _damaged(file, error) from error
 
     def write(self, name: str, part: Part) -> None:
         """Write a finished chunk."""
@@ -125,6 +134,12 @@ class RunFolder:
         table = pa.Table.from_pylist(part.rows, schema=self.schema)
         with atomic_open(self._parts / f"{name}.parquet") as handle:
             pq.write_table(table.replace_schema_metadata({"part": json.dumps(facts)}), handle)
+
+
+def _damaged(file: Path, error: Exception) -> HiveError:
+    return HiveError(
+        f"{file}: not a part of a run ({error})", f"delete it and {file.stem}.parquet beside it"
+    )
 
 
 def _key(text: str) -> VectorKey:

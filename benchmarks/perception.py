@@ -59,7 +59,7 @@ def extractor(embedding: str, device: str) -> Extractor:
 def score_perceptual(scored: Scored, material: Material, metrics: Sequence[Metric]) -> None:
     """Add perceptual metrics to the scores of a mixture.
 
-    An item whose sound cannot be embedded loses all its scores and is listed with the reason.
+    Columns of an item whose sound cannot be embedded are NaN, and listed with the reason.
 
     Args:
         scored: Scores of the mixture so far; those of its items that have any are completed.
@@ -72,8 +72,10 @@ def score_perceptual(scored: Scored, material: Material, metrics: Sequence[Metri
             try:
                 _score_item(scored, material, name, embedding, of_embedding)
             except ValueError as error:
-                scored.errors[name] = str(error)
-                del scored.values[name]
+                columns = [one.name for one in of_embedding if one.info.scope == "item"]
+                scored.values[name] |= dict.fromkeys(columns, float("nan"))
+                gaps = dict.fromkeys((one.name for one in of_embedding), str(error))
+                scored.gaps[name] = scored.gaps.get(name, {}) | gaps
 
 
 def _score_item(

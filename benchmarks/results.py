@@ -138,6 +138,7 @@ class IdentityRecord(_Record):
     band: Annotated[int, Field(gt=0)] | None
     resampler: str
     embedding: str | None
+    features: Annotated[int, Field(gt=0)] | None
     judge: str | None
     checkpoint_sha256: Sha256 | None
 
@@ -227,7 +228,7 @@ class Anchor(_Record):
 
 
 class Counts(_Record):
-    """Items asked for, and those among them that failed or stood out."""
+    """Items asked for, those among them without any scores, and those that stood out."""
 
     items: Count
     failed: Count
@@ -237,10 +238,11 @@ class Counts(_Record):
 
 
 class Failure(_Record):
-    """An item without scores, and why."""
+    """An item without scores, or without one metric, and why."""
 
     mix_id: str
     source_id: str
+    metric: str | None = None
     error: str
 
 

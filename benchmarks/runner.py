@@ -23,16 +23,17 @@ from benchmarks.catalogue import Scale, Selection, requested, select_metrics
 from benchmarks.dataset import Chunk, Dataset, Entry, chunks, open_dataset, read_chunks, select
 from benchmarks.examples import choose, write_example
 from benchmarks.judging import Judging, judge_spec, open_judge
-from benchmarks.parts import Part, RunFolder, VectorKey, sanity_column
+from benchmarks.metric_list import unavailable_lines
+from benchmarks.parts import ESTIMATE, Part, RunFolder, VectorKey
 from benchmarks.perception import Texts
 from benchmarks.results import ModelRecord, Results, write_results
 from benchmarks.sanity import SanityRows
 from benchmarks.scoring import Job, Outcome, Scorer, collect
 from benchmarks.separation import Attempt, Separation
-from benchmarks.tasks import Material
+from benchmarks.tasks import Material, Scored
 from hive._version import __version__
 from hive.audio import RESAMPLER
-from hive.console import progress
+from hive.console import progress, say
 from hive.errors import HiveError
 from hive.files import sha256_json
 from hive.inference import (
@@ -128,6 +129,10 @@ def evaluate(settings: Settings) -> Results:
             judge=judge,
         )
         selection = select_metrics(task, settings.metrics, scale)
+        for line in unavailable_lines(
+            [(each.metric, each.reason, each.remedy) for each in selection.unavailable]
+        ):
+            say(line)
         return _Run(settings, dataset, task, selection, scale, device, model).execute()
 
 
@@ -196,8 +201,9 @@ class _Run:
                     if previous:
                         self._store(*previous)
                     previous = (chunk, tried)
-            if previous:
-                self._store(*previous)
+                if previous:
+                    self._store(*previous)
+                scorer.close()  # inside: its thread computes under the same settings
         finally:
             scorer.close()
             self.judging.close()
@@ -219,9 +225,21 @@ class _Run:
             advance(len(batch))
             for attempt in batch:
                 if attempt.complete and attempt.sample.key not in scores:
-                    scores[attempt.sample.key] = scorer.submit(self._job(attempt))
-                    self.judging.submit(attempt)
+                    scores[attempt.sample.key] = self._score(attempt, scorer)
         return [(attempt, scores[attempt.sample.key]) for attempt in attempts]
+
+    def _score(self, attempt: Attempt, scorer: Scorer) -> Future[Outcome]:
+        try:
+            job = self._job(attempt)
+        except Exception as error:  # a query that cannot be embedded costs its mixture only
+            told = f"{type(error).__name__}: {error}"
+            attempt.errors |= {target.source_id: told for target in attempt.targets}
+            attempt.estimates.clear()
+            nothing: Future[Outcome] = Future()
+            nothing.set_result(Outcome(Scored(), {}, 0.0))
+            return nothing
+        self.judging.submit(attempt)
+        return scorer.submit(job)
 
     def _job(self, attempt: Attempt) -> Job:
         queries = {target.source_id: target.query for target in attempt.targets}
@@ -247,17 +265,20 @@ class _Run:
             judged = self.judging.collect(attempt)
             part.residual = max(part.residual, outcome.residual)
             part.vectors |= _vectors(attempt.sample.key, outcome)
-            errors = {**attempt.errors, **outcome.scored.errors, **judged.errors}
+            errors = {**attempt.errors, **outcome.scored.errors}
             for number, target in enumerate(attempt.targets):
+                key = {"mix_id": attempt.sample.key, "source_id": target.source_id}
+                part.rows += self._sanity_rows(attempt, target, outcome)
                 if target.source_id in errors:
-                    part.failures.append(
-                        {
-                            "mix_id": attempt.sample.key,
-                            "source_id": target.source_id,
-                            "error": errors[target.source_id],
-                        }
-                    )
+                    part.failures.append({**key, "error": errors[target.source_id]})
                     continue
+                gaps = {
+                    **outcome.scored.gaps.get(target.source_id, {}),
+                    **judged.gaps.get(target.source_id, {}),
+                }
+                part.failures += [
+                    {**key, "metric": metric, "error": error} for metric, error in gaps.items()
+                ]
                 row = self._row(attempt, target, outcome) | judged.values.get(target.source_id, {})
                 part.rows.append(row)
                 if self._is_kept(attempt, number):
@@ -266,9 +287,30 @@ class _Run:
 
     def _row(self, attempt: Attempt, target: Target, outcome: Outcome) -> dict[str, Any]:
         estimate = attempt.estimates[target.source_id]
-        sanity = {row: scored.values for row, scored in outcome.sanity.items()}
+        return {
+            **self._about(attempt, target),
+            "row": ESTIMATE,
+            "seconds": estimate.seconds,
+            "flags": [*estimate.flags, *outcome.scored.flags.get(target.source_id, ())],
+            **outcome.scored.values[target.source_id],
+        }
+
+    def _sanity_rows(
+        self, attempt: Attempt, target: Target, outcome: Outcome
+    ) -> list[dict[str, Any]]:
+        values = {
+            row: scored.values[target.source_id]
+            for row, scored in outcome.sanity.items()
+            if target.source_id in scored.values
+        }
         # What falls out of the model's own scores is there for every item.
         anchors = outcome.scored.anchors.get(target.source_id, {})
+        if anchors:
+            values["mixture"] = anchors | values.get("mixture", {})
+        about = self._about(attempt, target)
+        return [{**about, "row": row, **found} for row, found in values.items()]
+
+    def _about(self, attempt: Attempt, target: Target) -> dict[str, Any]:
         return {
             "task": self.task.name,
             "mix_id": attempt.sample.key,
@@ -278,15 +320,6 @@ class _Run:
             "query": target.query,
             "negatives": list(target.negatives),
             "recording_id": target.recording_id,
-            "seconds": estimate.seconds,
-            "flags": [*estimate.flags, *outcome.scored.flags.get(target.source_id, ())],
-            **outcome.scored.values[target.source_id],
-            **{sanity_column("mixture", name): value for name, value in anchors.items()},
-            **{
-                sanity_column(row, name): value
-                for row, values in sanity.items()
-                for name, value in values.get(target.source_id, {}).items()
-            },
         }
 
     def _is_kept(self, attempt: Attempt, number: int) -> bool:

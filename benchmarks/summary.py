@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from benchmarks.catalogue import Selection
 from benchmarks.checks import check_run
-from benchmarks.parts import RunFolder, sanity_column
+from benchmarks.parts import ESTIMATE, RunFolder
 from benchmarks.results import ROW_SCHEMA, Aggregate, Anchor, Results
 from benchmarks.sanity import ROWS
 from benchmarks.sets import set_values
@@ -55,12 +55,15 @@ def summarise_run(
     """
     parts = [part for part in map(folder.read, names) if part is not None]
     rows = pa.concat_tables([table for table, _ in parts])
-    scores = _identified(rows.select([*ROW_SCHEMA.names, *selection.row_columns]), selection)
-    of_sets = set_values(folder, names, rows, selection)
+    by_row = {row: rows.filter(pc.equal(rows["row"], row)) for row in (ESTIMATE, *ROWS)}
+    scores = by_row.pop(ESTIMATE).select([*ROW_SCHEMA.names, *selection.row_columns])
+    scores = _identified(scores, selection)
+    of_sets = set_values(folder, names, scores, selection)
     aggregates = in_order([*aggregate(scores, selection), *of_sets.aggregates], selection)
-    anchors = in_order([*_anchors(rows, selection), *of_sets.anchors], selection)
+    anchors = in_order([*_anchors(by_row, selection), *of_sets.anchors], selection)
     failures = [failure for _, part in parts for failure in part.failures]
-    counts = _counts(scores, dataset["num_items"], len(failures))
+    failed = sum(failure.get("metric") is None for failure in failures)
+    counts = _counts(scores, dataset["num_items"], failed)
     results = Results.model_validate(
         {
             "created": _now(),
@@ -82,7 +85,7 @@ def summarise_run(
             "checks": check_run(
                 scores,
                 aggregates,
-                anchors,
+                by_row,
                 residual=max((part.residual for _, part in parts), default=0.0),
                 expected=counts["items"],
                 failed=counts["failed"],
@@ -119,13 +122,13 @@ def in_order(records: Sequence[Named], selection: Selection) -> list[Named]:
     return sorted(records, key=lambda one: place[one.metric])
 
 
-def _anchors(rows: pa.Table, selection: Selection) -> list[Anchor]:
+def _anchors(by_row: Mapping[str, pa.Table], selection: Selection) -> list[Anchor]:
     anchors = []
     for row in ROWS:
         for metric in selection.metrics:
             if metric.scope == "set":
                 continue
-            values, kept = _column(rows, sanity_column(row, metric.name))
+            values, kept = _column(by_row[row], metric.name)
             if not len(values):
                 continue
             sizes = kept["num_sources"].to_numpy()

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 from benchmarks.metric_list import unavailable_lines
 from hive.console import err, out
 from hive.metrics.statistics import FLAT, OVERALL
@@ -29,13 +31,13 @@ _ANCHORS = {
 
 def show_results(results: Results) -> None:
     """Print a run: its tables, what to compare with, and everything that is out of order."""
-    out.print(_title(results), highlight=False, markup=False, soft_wrap=True)
+    out.print(Text(_title(results)), soft_wrap=True)  # Text: names may look like markup
     for metrics in _blocks(results.metrics, out.width):
         out.print(_table(results, metrics))
     for line in (*_anchor_lines(results), *_notes(results)):
-        out.print(line, highlight=False, markup=False, soft_wrap=True)
+        out.print(Text(line), soft_wrap=True)
     for line in _warnings(results):
-        err.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        err.print(Text(line, style="yellow"), soft_wrap=True)
 
 
 def show_comparison(runs: Sequence[Results], metrics: Sequence[str]) -> None:
@@ -50,7 +52,8 @@ def show_comparison(runs: Sequence[Results], metrics: Sequence[str]) -> None:
         groups = _sizes(group for row in cells for group in row)
         record = next(each for run in runs for each in run.metrics if each.name == name)
         unit = f", {record.unit}" if record.unit else ""
-        table = Table(box=box.SIMPLE_HEAD, title=f"{name}{unit}", title_justify="left")
+        title = Text(f"{name}{unit}", style="table.title")
+        table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
         table.add_column("model, by number of sources")
         for group in groups:
             table.add_column(group, justify="right")
@@ -61,7 +64,7 @@ def show_comparison(runs: Sequence[Results], metrics: Sequence[str]) -> None:
             ends = row[OVERALL].ci_low, row[OVERALL].ci_high
             interval = ", ".join(format_number(end, record.unit) for end in ends)
             mark = " (oracle)" if run.model.uses_reference else ""
-            table.add_row(f"{run.model.name}{mark}", *means, interval)
+            table.add_row(Text(f"{run.model.name}{mark}"), *means, interval)
         out.print(table)
 
 
@@ -123,7 +126,7 @@ def _table(results: Results, metrics: Sequence[MetricRecord]) -> Table:
     for metric in metrics:
         arrow = "↑" if metric.higher_is_better else "↓"
         unit = f" {metric.unit}" if metric.unit else ""
-        table.add_column(f"{metric.name} {arrow}{unit}", justify="right")
+        table.add_column(Text(f"{metric.name} {arrow}{unit}"), justify="right")
     for group in (*_sizes(group for group, _ in cells), OVERALL, FLAT):
         row = [
             _cell(cells[group, metric.name], metric.unit) if (group, metric.name) in cells else ""
@@ -188,11 +191,19 @@ def _anchor_lines(results: Results) -> Iterator[str]:
 
 
 def _notes(results: Results) -> Iterator[str]:
-    yield (
-        "mean over finite values, [95 % interval from a bootstrap over recordings]; "
-        "overall is the mean of the levels, all items is the mean over items ± their standard "
-        "deviation"
-    )
+    of_sets = [each.name for each in results.metrics if each.scope == "set"]
+    if len(of_sets) < len(results.metrics):
+        yield (
+            "mean over finite values, [95 % interval from a bootstrap over recordings]; "
+            "overall is the mean of the levels, all items is the mean over items ± their standard "
+            "deviation"
+        )
+    if of_sets:
+        yield (
+            f"{', '.join(of_sets)}: one value for all items of a level as a set, [95 % interval "
+            "from a jackknife over recordings]; overall is the mean of the levels, all items is "
+            "the value of all items as one set"
+        )
     names = {each.name for each in results.anchors}
     if names:
         titles = ", ".join(title for name, title in _ANCHORS.items() if name in names)

@@ -7,24 +7,37 @@ failure, as `docs/process-protocol.md` describes. What is asked for is the busin
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import shutil
 import tempfile
+import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from hive.audio import Float
 from hive.errors import HiveError
-from hive.process import GRACE_SECONDS, Program
+from hive.process import Program
 
 PROTOCOL = 1
 _IDENTITY = ("name", "sample_rate", "checkpoint_sha256")
 
 
+class RefusedError(HiveError):
+    """The worker answered that it cannot do what it was asked for; it is well itself."""
+
+
+class ClosedError(HiveError):
+    """The worker was closed by its user, and is not started again."""
+
+
 class Worker:
     """A worker process for one task.
+
+    One thread asks; `close` may be called from any.
 
     Args:
         command: Command line of the worker, split as a shell would, but run without one.
@@ -64,12 +77,14 @@ class Worker:
         self._more_time = more_time
         self._count = 0
         self._program: Program | None = None
+        self._closed = False
+        self._lock = threading.Lock()  # of these two, and of what is written into the folder
         self.folder = Path(tempfile.mkdtemp(prefix="hive-process-"))
         self._remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.hello: dict[str, Any] = {}
         try:
             self._start()
-        except HiveError:
+        except BaseException:  # an interrupt while it loads, too
             self.close()
             raise
 
@@ -84,25 +99,24 @@ class Worker:
             The reply, whose `ok` is true.
 
         Raises:
-            HiveError: If the worker reports an error, crashes, hangs or answers nonsense. After all
-                but the first it is stopped, and started again by the next request.
+            RefusedError: If the worker reports an error.
+            ClosedError: If `close` has been called, be it meanwhile by another thread.
+            HiveError: If the worker crashes, hangs or answers nonsense. It is stopped then, and
+                started again by the next request.
         """
         program = self._program or self._start()
         self._count += 1
-        try:
+        with self._stopped_by_faults():
             reply = program.ask({**request, "id": self._count}, seconds)
             if reply.get("type") != "result" or reply.get("id") != self._count:
                 raise self.nonsense(f"request {self._count} was answered by {reply}")
             if not isinstance(reply.get("ok"), bool):
                 raise self.nonsense(f"field ok of {reply} is not true or false")
-        except HiveError:
-            # Whatever it says next can no longer be matched with a request.
-            self._stop(grace=0.0)
-            raise
         if not reply["ok"]:
-            raise HiveError(
-                f"worker {self._command!r}: {reply.get('error') or 'failed without a reason'}",
-                "see the worker's own messages",
+            # Half a surrogate pair is JSON, and cannot be written to the record.
+            told = str(reply.get("error") or "failed without a reason").encode("utf-8", "replace")
+            raise RefusedError(
+                f"worker {self._command!r}: {told.decode('utf-8')}", "see the worker's own messages"
             )
         return reply
 
@@ -110,13 +124,16 @@ class Worker:
         """Write mono sound, shape (T,), for the worker as a 32-bit float WAV file in `folder`.
 
         Raises:
+            ClosedError: If `close` has been called.
             HiveError: If the file cannot be written.
         """
         import soundfile
 
         path = self.folder / name
         try:
-            soundfile.write(path, samples, sample_rate, subtype="FLOAT")
+            with self._lock:
+                self._refuse_if_closed()
+                soundfile.write(path, samples, sample_rate, subtype="FLOAT")
         except (OSError, soundfile.LibsndfileError) as error:
             raise HiveError(
                 f"{path}: cannot be written ({error})", "see that the folder has space (TMPDIR)"
@@ -128,14 +145,21 @@ class Worker:
         return HiveError(f"worker {self._command!r}: {what}", "see docs/process-protocol.md")
 
     def close(self) -> None:
-        """Stop the worker and remove its files."""
+        """Stop the worker, at once if it is at work, and remove its files.
+
+        Another thread that waits in `ask` gets a ClosedError there.
+        """
+        with self._lock:
+            self._closed = True
         self._stop()
         self._remove()
 
     def _start(self) -> Program:
-        self._program = program = Program(self._command, self._role, self._more_time)
+        with self._lock:
+            self._refuse_if_closed()
+            self._program = program = Program(self._command, self._role, self._more_time)
         greeting = {"type": "hello", "protocol": PROTOCOL, "device": self._device}
-        try:
+        with self._stopped_by_faults():
             hello = self._check_hello(program.ask(greeting, self._start_timeout))
             changed = [name for name in _IDENTITY if self.hello and hello[name] != self.hello[name]]
             if changed:
@@ -143,9 +167,6 @@ class Worker:
                     f"started again, it says {changed[0]} {hello[changed[0]]!r}, and before "
                     f"{self.hello[changed[0]]!r}"
                 )
-        except HiveError:
-            self._stop(grace=0.0)
-            raise
         self.hello = hello
         return program
 
@@ -175,9 +196,30 @@ class Worker:
             raise self.nonsense(f"field checkpoint_sha256 of its hello is {digest!r}, no SHA-256")
         if checked["task"] != self._task:
             raise self.nonsense(f"its task is {checked['task']!r}, not {self._task!r}")
+        for name, value in checked.items():
+            try:  # it goes into the record of a run
+                json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+            except (ValueError, RecursionError) as error:
+                what = f"field {name} of its hello is no strict JSON ({error})"
+                raise self.nonsense(what) from error
         return checked
 
-    def _stop(self, grace: float = GRACE_SECONDS) -> None:
-        if self._program is not None:
-            self._program.stop(grace)
-            self._program = None
+    @contextlib.contextmanager
+    def _stopped_by_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except HiveError:
+            # Whatever it says next can no longer be matched with a request.
+            self._stop(at_once=True)
+            self._refuse_if_closed()  # the better reason
+            raise
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise ClosedError(f"worker {self._command!r}: was closed", "load it again to ask more")
+
+    def _stop(self, at_once: bool = False) -> None:
+        with self._lock:
+            program, self._program = self._program, None
+        if program is not None:
+            program.stop(at_once)

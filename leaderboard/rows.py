@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.checks import check_run as recheck
-from benchmarks.results import ROW_SCHEMA, Results
-from hive.metrics.identity import Identity
+from benchmarks.results import ROW_SCHEMA, MetricRecord, Results
+from hive.errors import HiveError
+from hive.metrics.identity import DEFAULT_TAPS, Identity
+from hive.metrics.registry import OF_MODEL, resolve
 from leaderboard.findings import RESULTS, SCORES, Finding
 
 KEY = re.compile(r"[a-z0-9_-]+")
@@ -25,6 +27,9 @@ RANGES = {
     "clap_a": (-1.0, 1.0),
     "clap_t": (-1.0, 1.0),
     "fad_pair": (0.0, 2.0),
+    "clap_t_win": (-1.0, 1.0),
+    "lpaps_channel": (0.0, np.inf),
+    "lpaps_win": (0.0, 16.0),
     "fad_pair_sq": (0.0, 4.0),
     "fad_file": (0.0, np.inf),
     "lpaps": (0.0, 16.0),
@@ -82,7 +87,7 @@ def check(results: Results, table: pa.Table) -> Iterator[Finding]:
     for one in recheck(
         table,
         results.aggregates,
-        results.anchors,
+        {},  # the rows are not here either
         residual=0.0,  # the sound is not here; the run's own check of it is read below
         expected=results.counts.items,
         failed=results.counts.failed,
@@ -110,7 +115,7 @@ def _identity(results: Results, table: pa.Table) -> Iterator[Finding]:
     twice = [pair for pair, count in Counter(pairs).items() if count > 1]
     if twice:
         yield Finding(SCORES, "mix_id, source_id", f"there more than once: {_some(twice)}")
-    failed = [(one.mix_id, one.source_id) for one in results.failures]
+    failed = [(one.mix_id, one.source_id) for one in results.failures if one.metric is None]
     both = set(failed) & set(pairs)
     if both:
         yield Finding(RESULTS, "failures", f"have scores all the same: {_some(both)}")
@@ -130,7 +135,12 @@ def _counts(results: Results, table: pa.Table) -> Iterator[Finding]:
     flags = Counter(flag for row in table["flags"].to_pylist() for flag in row or ())
     mixtures = {pair[0] for pair in _pairs(table)} | {one.mix_id for one in results.failures}
     for field, stated, found, what in [
-        ("counts.failed", counts.failed, len(results.failures), "failures are listed"),
+        (
+            "counts.failed",
+            counts.failed,
+            sum(one.metric is None for one in results.failures),
+            "failures are listed",
+        ),
         ("counts.items", counts.items, dataset.num_items, "is dataset.num_items"),
         ("dataset.num_mixtures", dataset.num_mixtures, len(mixtures), "mixtures are in the rows"),
         ("counts.length_fixed", counts.length_fixed, flags["length_fixed"], "rows have the flag"),
@@ -193,6 +203,7 @@ def _metrics(results: Results) -> Iterator[Finding]:
     """Metrics must be what their ids say, and come from trained models where they need one."""
     for index, metric in enumerate(results.metrics):
         field = f"metrics[{index}]"
+        yield from _definition(field, metric)
         expected = Identity(**metric.identity.model_dump()).id
         if metric.id != expected:
             problem = f"is {metric.id!r}, but the identity of {metric.name} gives {expected!r}"
@@ -213,6 +224,42 @@ def _metrics(results: Results) -> Iterator[Finding]:
                 f"{metric.name} comes from other weights than the published ones",
                 "fetch the checkpoint and evaluate again",
             )
+
+
+def _definition(field: str, metric: MetricRecord) -> Iterator[Finding]:
+    """A metric must be what its name says, as this version knows it."""
+    try:
+        known = resolve(metric.name)
+    except HiveError as error:
+        yield Finding(RESULTS, f"{field}.name", error.problem)
+        return
+    identity, info = metric.identity, known.info
+    rate = known.rate or identity.sample_rate
+    settings = {key: value for key, value in identity.settings.items() if key != "of"}
+    options = {k: v for k, v in known.options.items() if (k, v) != ("filter_length", DEFAULT_TAPS)}
+    band = known.band if known.band != OF_MODEL else identity.band
+    for name, stated, right in [
+        ("identity.definition", identity.definition, info.name),
+        ("identity.settings", settings, options),
+        ("identity.sample_rate", identity.sample_rate, rate),
+        ("identity.embedding", identity.embedding, known.embedding),
+        ("unit", metric.unit, info.unit),
+        ("higher_is_better", metric.higher_is_better, info.higher_is_better),
+        ("scope", metric.scope, info.scope),
+    ]:
+        if stated != right:
+            problem = f"is {stated!r}, but {metric.name} means {right!r}"
+            yield Finding(RESULTS, f"{field}.{name}", problem)
+    if identity.band not in (band, None):
+        problem = f"is {identity.band}, but {metric.name} means {band}"
+        yield Finding(RESULTS, f"{field}.identity.band", problem)
+    if (info.features or info.judged) and not metric.standin and not identity.checkpoint_sha256:
+        yield Finding(
+            RESULTS,
+            f"{field}.identity.checkpoint_sha256",
+            f"is missing; without it {metric.name} compares with nothing",
+            "let the judge's worker say the hash of its weights",
+        )
 
 
 def _pairs(table: pa.Table) -> list[tuple[str, str]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.compare.family import adjust, bases, permutations
 from benchmarks.compare.notes import not_compared, notes
 from benchmarks.compare.records import Comparison, Needed, Outside, Row, RunRecord, Statistics
 from benchmarks.compare.runs import Joined, Run, check, column, common_metrics, join, load
@@ -14,10 +15,10 @@ from benchmarks.results import MetricRecord
 from hive.console import progress
 from hive.errors import HiveError
 from hive.metrics import paired
-from hive.metrics.multiplicity import holm
 from hive.metrics.power import ALPHA, clusters_needed
 
 NOTICEABLE_DB = (0.1, 0.5, 1.0)
+ROUNDING_DB = 1e-9
 SAME = "cannot be told apart"
 
 
@@ -55,14 +56,18 @@ def compare_runs(
         check(run, base)
     names = common_metrics([base, *others], metrics)
     joins = [join(run, base) for run in others]
+    compared = [base.metrics[name] for name in names]
+    base_of = bases(compared)
+    tested = [one.name for one in compared if one.scope != "set" and one.name not in base_of]
+    patterns = permutations(len(others) * len(tested))
     measured = []
     with progress() as bar:
-        task = bar.add_task("Compare", total=len(others) * len(names))
+        task = bar.add_task("Compare", total=len(others) * len(compared))
         for run, joined in zip(others, joins, strict=True):
-            for name in names:
-                measured.append(_measure(run, base, joined, base.metrics[name], group))
+            for metric in compared:
+                measured.append(_measure(run, base, joined, metric, group, patterns))
                 bar.advance(task)
-    rows = _rows(measured, base, group)
+    rows, family = _rows(measured, base, base_of, group)
     return Comparison(
         task=base.results.task,
         dataset=base.results.dataset.name,
@@ -71,7 +76,8 @@ def compare_runs(
         group=group,
         baseline=_run_record(base, None),
         runs=[_run_record(run, joined) for run, joined in zip(others, joins, strict=True)],
-        family=sum(not math.isnan(row.statistics.p_value) for row in rows),
+        family=family,
+        permutations=patterns,
         rows=rows,
         notes=notes(base, others, joins, rows) + ([] if metrics else not_compared([base, *others])),
     )
@@ -87,7 +93,9 @@ def _baseline_first(runs: list[Run], baseline: Path | None) -> list[Run]:
     return [chosen[0], *(run for run in runs if run is not chosen[0])]
 
 
-def _measure(run: Run, base: Run, joined: Joined, metric: MetricRecord, group: str) -> _Measured:
+def _measure(
+    run: Run, base: Run, joined: Joined, metric: MetricRecord, group: str, patterns: int
+) -> _Measured:
     if metric.scope == "set":
         return _Measured(run, metric, None, None)
     here, applies_here = column(run, metric.name, joined.rows_run)
@@ -96,7 +104,8 @@ def _measure(run: Run, base: Run, joined: Joined, metric: MetricRecord, group: s
     arrays = here[used], there[used], joined.recordings[used], joined.sizes[used]
 
     def difference(clip: bool) -> paired.Difference:
-        found = {one.group: one for one in paired.compare(*arrays, clip=clip)}
+        every = paired.compare(*arrays, clip=clip, permutations=patterns)
+        found = {one.group: one for one in every}
         if group not in found:
             raise HiveError(
                 f"--group {group}: {metric.name} has no items of {group} sources",
@@ -110,18 +119,20 @@ def _measure(run: Run, base: Run, joined: Joined, metric: MetricRecord, group: s
     return _Measured(run, metric, finite, clipped)
 
 
-def _rows(measured: Sequence[_Measured], base: Run, group: str) -> list[Row]:
-    """Adjust the p-values and make the records.
+def _rows(
+    measured: Sequence[_Measured], base: Run, base_of: Mapping[str, str], group: str
+) -> tuple[list[Row], int]:
+    """Adjust the p-values and make the records; return them and the number of tests that count.
 
     Clipped values make the same family once more: a test without clipped values stands for itself.
     """
-    finite = [one.difference for one in measured]
-    clipped = [one.clipped or one.difference for one in measured]
-    adjusted, adjusted_clipped = (
-        holm([one.p_value if one else math.nan for one in family]) for family in (finite, clipped)
-    )
+    keys = [(one.run.name, one.metric.name) for one in measured]
+    finite = {key: one.difference for key, one in zip(keys, measured, strict=True)}
+    clipped = {key: one.clipped or one.difference for key, one in zip(keys, measured, strict=True)}
+    adjusted, family = adjust(finite, base_of)
+    adjusted_clipped, _ = adjust(clipped, base_of)
     rows = []
-    for index, one in enumerate(measured):
+    for key, one in zip(keys, measured, strict=True):
         there = one.difference
         rows.append(
             Row(
@@ -133,17 +144,17 @@ def _rows(measured: Sequence[_Measured], base: Run, group: str) -> list[Row]:
                 standin=one.metric.standin,
                 group=group,
                 tested=there is not None,
-                statistics=_statistics(one, base, there, float(adjusted[index]))
+                statistics=_statistics(one, base, there, adjusted[key])
                 if there
                 else _of_sets(one, base, group),
-                clipped=_statistics(one, base, one.clipped, float(adjusted_clipped[index]))
+                clipped=_statistics(one, base, one.clipped, adjusted_clipped[key])
                 if one.clipped
                 else None,
                 outside_run=Outside(**asdict(there.outside_a)) if there else None,
                 outside_baseline=Outside(**asdict(there.outside_b)) if there else None,
             )
         )
-    return rows
+    return rows, family
 
 
 def _statistics(
@@ -176,6 +187,8 @@ def _statistics(
 
 
 def _needed(found: paired.Difference) -> list[Needed]:
+    if not found.error > ROUNDING_DB:  # the same difference everywhere says nothing of spread
+        return []
     needed = []
     for difference in NOTICEABLE_DB:
         recordings = clusters_needed(difference, found.error, found.num_clusters)

@@ -18,6 +18,7 @@ def notes(
     found = [*_of_runs([base, *others])]
     for run, joined in zip(others, joins, strict=True):
         found += _of_items(run, base, joined)
+        found += _of_sets(run, base, joined, rows)
         found += _of_versions(run, base)
     found += _of_metrics(rows)
     return [*dict.fromkeys(found)]
@@ -51,6 +52,17 @@ def _of_items(run: Run, base: Run, joined: Joined) -> Iterator[str]:
                 f"{len(items):,} items are only in {one.name}{because}, and are left out: "
                 f"{_some(items)}"
             )
+
+
+def _of_sets(run: Run, base: Run, joined: Joined, rows: Sequence[Row]) -> Iterator[str]:
+    """Say so if the values of whole sets are not of the same items: nothing can be left out."""
+    names = [row.metric for row in rows if row.run == run.name and not row.tested]
+    if names and (joined.only_in_run or joined.only_in_baseline):
+        yield (
+            f"{', '.join(names)}: one value for all items of a run, and the items of {run.name} "
+            f"and {base.name} are not the same ({run.scores.num_rows:,} and "
+            f"{base.scores.num_rows:,}, {len(joined.rows_run):,} in common)"
+        )
 
 
 def not_compared(runs: Sequence[Run]) -> list[str]:

@@ -30,7 +30,8 @@ class Outside(_Record):
 class Statistics(_Record):
     """The difference between a run and the baseline; see `hive.metrics.paired.Difference`.
 
-    `difference` is run less baseline. `p_holm` allows for all tests of the comparison. `better`
+    `difference` is run less baseline. `p_holm` allows for all tests of the comparison; that of an
+    improvement is its metric's, where both are there and of the same differences. `better`
     names the better run, or is None if they cannot be told apart or there is no test; `verdict`
     says it in words.
     """
@@ -89,7 +90,11 @@ class RunRecord(_Record):
 
 
 class Comparison(_Record):
-    """Several runs against a baseline. `family` is the number of tests that Holm allows for."""
+    """Several runs against a baseline.
+
+    `family` is the number of tests that Holm allows for, `permutations` that of the random sign
+    patterns behind a p-value where there are too many recordings to try all.
+    """
 
     task: str
     dataset: str
@@ -99,5 +104,6 @@ class Comparison(_Record):
     baseline: RunRecord
     runs: list[RunRecord]
     family: Count
+    permutations: Count
     rows: list[Row]
     notes: list[str]

@@ -26,6 +26,8 @@ from hive.metrics.resampling import Floats, Indices
 
 Key = tuple[str, str]
 EVALUATE = "evaluate both in the same way, see hive-bench evaluate --help"
+ALIKE = ("num_sources", "recording_id", "label", "query")
+"""What must be the same for an item of two runs to be a pair."""
 
 
 @dataclass(frozen=True)
@@ -179,15 +181,18 @@ def join(run: Run, baseline: Run) -> Joined:
         raise HiveError(f"{run.folder} and {baseline.folder} have no item in common", EVALUATE)
     rows_run = np.array([run.rows[key] for key in common])
     rows_baseline = np.array([baseline.rows[key] for key in common])
-    for field in ("num_sources", "recording_id"):
+    for field in ALIKE:
         here, there = run.scores[field].take(rows_run), baseline.scores[field].take(rows_baseline)
         equal = pc.fill_null(pc.equal(here, there), False).to_numpy()
         if not equal.all():
             place = int(np.flatnonzero(~equal)[0])
+            seeds = run.results.settings.seed, baseline.results.settings.seed
             raise HiveError(
                 f"{run.folder / SCORES_NAME}: {field} of {' '.join(common[place])} is "
                 f"{here[place]}, that in {baseline.folder} is {there[place]}",
-                EVALUATE,
+                EVALUATE
+                if seeds[0] == seeds[1]
+                else f"{EVALUATE}; --seed was {seeds[0]} and {seeds[1]}",
             )
     kept = baseline.scores.take(rows_baseline)
     return Joined(

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
+
 from benchmarks.compare.records import Comparison, Outside, Row, Statistics
 from benchmarks.table import format_number
 from hive.console import err, out
@@ -36,7 +38,7 @@ def show_comparison(comparison: Comparison) -> None:
     for line in _legend(comparison):
         _line(line)
     for note in comparison.notes:
-        err.print(note, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        err.print(Text(note, style="yellow"), soft_wrap=True)
 
 
 def to_csv(comparison: Comparison) -> str:
@@ -64,7 +66,7 @@ def _plain(value: Any) -> Any:
 
 
 def _line(text: str) -> None:
-    out.print(text, highlight=False, markup=False, soft_wrap=True)
+    out.print(Text(text), soft_wrap=True)
 
 
 def _table(rows: list[Row]) -> Table:
@@ -84,7 +86,8 @@ def _table(rows: list[Row]) -> Table:
     return table
 
 
-def _cells(row: Row, statistics: Statistics, mark: str = "") -> list[str]:
+def _cells(row: Row, statistics: Statistics, mark: str = "") -> list[str | Text]:
+    """Return the cells of a row; what comes from files is Text, so that none of it is markup."""
     from rich.markup import escape
 
     unit = row.unit
@@ -94,15 +97,14 @@ def _cells(row: Row, statistics: Statistics, mark: str = "") -> list[str]:
         ends = _signed(statistics.ci_low, unit), _signed(statistics.ci_high, unit)
         difference.append(f"[dim]{escape(f'[{ends[0]}, {ends[1]}]')}[/]")
     means = statistics.mean_run, statistics.mean_baseline
-    verdict = escape(statistics.verdict)
     return [
-        escape(f"{row.metric}\n{' '.join(filter(None, kind))}"),
+        Text(f"{row.metric}\n{' '.join(filter(None, kind))}"),
         "\n".join(format_number(mean, unit) for mean in means),
         "\n".join(difference),
         f"{_p(statistics.p_value)}\n{_p(statistics.p_holm)}",
         f"{statistics.n:,}\n" + (f"[dim]{statistics.num_recordings:,}[/]" if row.tested else ""),
         format_number(statistics.detectable, unit),
-        f"[bold]{verdict}[/]" if statistics.better else verdict,
+        Text(statistics.verdict, style="bold" if statistics.better else ""),
     ]
 
 
@@ -162,8 +164,12 @@ def _legend(comparison: Comparison) -> Iterator[str]:
         "difference: of the means over the n items (from rec. recordings) that both have, with its "
         "95 % interval from a bootstrap over recordings"
     )
+    if any(not row.tested for row in comparison.rows):
+        yield "metrics of a whole set: of the values over all items of each run"
     yield (
         "p: from exchanging the runs recording by recording; Holm: the same, allowing for all "
         f"{tests}; a run is called better if this is at most 0.05"
     )
+    if comparison.family < sum(not math.isnan(row.statistics.p_value) for row in comparison.rows):
+        yield "an improvement (_i) has the differences of its metric, so the two are one test"
     yield "detectable: smallest true difference that would be seen four times in five"

@@ -78,7 +78,9 @@ class Scored:
 
     Attributes:
         values: Values of the targets that were scored.
-        errors: Why the others that have an estimate could not be scored.
+        errors: Why the others that have an estimate could not be scored at all.
+        gaps: Why some columns of a target that was scored could not be computed, by column; their
+            values are NaN.
         anchors: Values of the unprocessed mixture in place of the estimate.
         flags: "silent_estimate", "silent_reference".
         vectors: What metrics of whole sets need, by (embedding, feature, what, source_id), where
@@ -87,6 +89,7 @@ class Scored:
 
     values: dict[str, Values] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    gaps: dict[str, dict[str, str]] = field(default_factory=dict)
     anchors: dict[str, Values] = field(default_factory=dict)
     flags: dict[str, list[str]] = field(default_factory=dict)
     vectors: dict[tuple[str, str, str, str], Float] = field(default_factory=dict)

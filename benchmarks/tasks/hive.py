@@ -126,6 +126,8 @@ def _score_group(
         )
     except ValueError as error:
         scored.errors |= dict.fromkeys(names, str(error))
+        if len(names) == 1 and len(metrics) > 1:
+            _score_singly(scored, names[0], material, metrics)
         return
     for index, name in enumerate(names):
         scored.errors.pop(name, None)
@@ -136,6 +138,25 @@ def _score_group(
         scored.flags[name] = silent_flags(
             estimate=material.estimates[name], reference=material.sources[name]
         )
+
+
+def _score_singly(scored: Scored, name: str, material: Material, metrics: Sequence[str]) -> None:
+    """Score one estimate metric by metric, so that one that fails costs no other."""
+    parts = Scored()
+    gaps: dict[str, str] = {}
+    for metric in metrics:
+        alone = Scored()
+        _score_group(alone, [name], material, [metric])
+        if name in alone.errors:
+            gaps[metric] = alone.errors[name]
+        parts.values.setdefault(name, {}).update(alone.values.get(name, {}))
+        parts.flags |= alone.flags
+    if len(gaps) < len(metrics):
+        del scored.errors[name]
+        nan = float("nan")
+        scored.values[name] = {metric: parts.values[name].get(metric, nan) for metric in metrics}
+        scored.flags[name] = parts.flags[name]
+        scored.gaps[name] = gaps
 
 
 def _score_whole(material: Material, scored: Scored, metrics: Sequence[Metric]) -> Values:

@@ -28,7 +28,8 @@ class Checkpoint:
         filename: File in the repository.
         licence: Licence as the repository states it.
         purpose: Who uses it, in a few words.
-        sha256: Hash of the published file; None if nobody has written it down.
+        sha256: Hash of the published file; None if nobody has written it down, and only `fetch` can
+            tell what is published.
         size: Bytes of the published file; None likewise.
         tokenizer: Files of the text tower's tokenizer; None if the model has none.
     """

@@ -57,12 +57,12 @@ def convert(
         typer.Option(help="Folder with the tokenizer's files; without it, no texts."),
     ] = None,
     allow_other: Annotated[
-        bool, typer.Option("--allow-other", help="Take other weights than the published ones.")
+        bool, typer.Option("--allow-other", help="Take weights not known to be the published ones.")
     ] = False,
 ) -> None:
     """Convert a checkpoint that was downloaded by hand. Nothing in it is executed.
 
-    Example: hive-bench checkpoints convert 630k-best.pt --name clap-630k --tokenizer roberta-base
+    Example: hive-bench checkpoints convert 630k-audioset-best.pt --name clap-630k-audioset
     """
     from hive import console
     from hive.checkpoints import install

@@ -47,6 +47,9 @@ def fetch(name: str) -> Path:
 
     What is here already is not fetched again. The download stays in the cache of the hub.
 
+    What comes from the pinned commit counts as published, and must have the hash of the catalogue
+    where that has one.
+
     Returns:
         Its folder.
 
@@ -60,7 +63,7 @@ def fetch(name: str) -> Path:
         return status.folder
     source = _download(HubFiles(entry.repo, entry.revision, (entry.filename,)), entry)[0]
     tokenizer = _download(entry.tokenizer, entry)[0].parent if entry.tokenizer else None
-    return _convert(source, entry, tokenizer, allow_other=False)
+    return _convert(source, entry, tokenizer, fetched=True)
 
 
 def convert(
@@ -72,17 +75,19 @@ def convert(
         file: The published file.
         name: Which checkpoint it is.
         tokenizer: Folder with the tokenizer's files; without it no texts can be embedded.
-        allow_other: Also take weights that are not the published ones. The manifest says so, and
-            the hash that goes with every result is theirs.
+        allow_other: Also take weights that are not known to be the published ones. The manifest
+            says so, and the hash that goes with every result is theirs.
 
     Returns:
         The checkpoint's folder. What was there is replaced only when all is done.
 
     Raises:
-        HiveError: If the file is not that checkpoint, cannot be read safely, or cannot be written.
+        HiveError: If the file is not that checkpoint, or nobody can tell because the catalogue has
+            no hash of it; if it cannot be read safely, or the result cannot be written.
     """
     entry = find(name)
-    return _convert(Path(file), entry, Path(tokenizer) if tokenizer else None, allow_other)
+    given = Path(tokenizer) if tokenizer else None
+    return _convert(Path(file), entry, given, allow_other=allow_other)
 
 
 def verify(name: str) -> list[str]:
@@ -107,11 +112,19 @@ def verify(name: str) -> list[str]:
     return problems or _converter(entry).check(status.folder)
 
 
-def _convert(source: Path, entry: Checkpoint, tokenizer: Path | None, allow_other: bool) -> Path:
+def _convert(
+    source: Path,
+    entry: Checkpoint,
+    tokenizer: Path | None,
+    *,
+    fetched: bool = False,
+    allow_other: bool = False,
+) -> Path:
     if not source.is_file():
         raise HiveError(f"{source}: there is no such file", f"download it from {entry.url}")
     again = f"download {entry.filename} again from {entry.url}"
-    origin = _origin(source, entry, again, allow_other)
+    is_zip(source, again)
+    origin = _origin(source, entry, again, fetched, allow_other)
     converter = _converter(entry)
     with _replacing(path(entry.name)) as folder:
         architecture = converter.convert(source, folder, again)
@@ -132,21 +145,33 @@ def _convert(source: Path, entry: Checkpoint, tokenizer: Path | None, allow_othe
     return path(entry.name)
 
 
-def _origin(source: Path, entry: Checkpoint, again: str, allow_other: bool) -> dict[str, Any]:
+def _origin(
+    source: Path, entry: Checkpoint, again: str, fetched: bool, allow_other: bool
+) -> dict[str, Any]:
     """What the manifest says of the source; refuse one that is not the published file."""
-    is_zip(source, again)
-    digest, size = sha256_file(source), source.stat().st_size
-    published = None if entry.sha256 is None else digest == entry.sha256
-    if published is False and not allow_other:
+    size = source.stat().st_size
+    difference = ""
+    if entry.size not in (None, size):  # known at once; a hash takes a while
+        difference = f"{size} bytes, published {entry.size}"
+    digest = "" if difference and not allow_other else sha256_file(source)
+    if not difference and entry.sha256 not in (None, digest):
+        difference = f"SHA-256 {digest[:12]}…, published {str(entry.sha256)[:12]}…"
+    if difference and not allow_other:
         raise HiveError(
-            f"{source}: is not {entry.filename} of {entry.repo} (SHA-256 {digest[:12]}…, "
-            f"published {str(entry.sha256)[:12]}…)",
+            f"{source}: is not {entry.filename} of {entry.repo} ({difference})",
             f"{again}; or, for other weights of the same network, add --allow-other",
         )
+    published = not difference and (fetched or entry.sha256 is not None)
+    if not published and not allow_other:
+        raise HiveError(
+            f"{source}: may be {entry.filename} of {entry.repo} or not: its SHA-256 is not known",
+            f"{remedy(entry.name)}, which takes it from there; or add --allow-other, and results "
+            "say that the weights are not known to be the published ones",
+        )
     return {
-        "repo": None if published is False else entry.repo,
-        "revision": None if published is False else entry.revision,
-        "file": source.name if published is False else entry.filename,
+        "repo": entry.repo if published else None,
+        "revision": entry.revision if published else None,
+        "file": entry.filename if published else source.name,
         "sha256": digest,
         "size": size,
         "published": published,
@@ -199,6 +224,8 @@ def _download(files: HubFiles, entry: Checkpoint) -> list[Path]:
         if entry.tokenizer:
             by_hand += f", and {' and '.join(entry.tokenizer.files)} from {_tokenizer_repo(entry)}"
             option = " --tokenizer FOLDER"
+        if entry.sha256 is None:
+            option += " --allow-other"
         raise HiveError(
             f"{' and '.join(files.files)} of {files.repo} cannot be fetched ({reason[:200]})",
             f"connect and run the same command again, or {by_hand}; then "

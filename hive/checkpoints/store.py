@@ -32,7 +32,7 @@ class Status:
         state: "ready" if all files of the manifest are there with their sizes.
         problem: What is wrong if it is damaged.
         has_tokenizer: Whether the tokenizer's files are there, if it takes any.
-        manifest: Content of `checkpoint.json`; empty unless ready.
+        manifest: Content of `checkpoint.json`, of the right form; empty unless ready.
     """
 
     name: str
@@ -64,11 +64,6 @@ def path(name: str) -> Path:
     return root() / find(name).name
 
 
-def state(name: str) -> State:
-    """Return "absent", "ready" or "damaged", by the manifest and the sizes of the files."""
-    return inspect(name).state
-
-
 def inspect(name: str) -> Status:
     """Look at the manifest and the sizes of the files; nothing is hashed or loaded.
 
@@ -80,12 +75,12 @@ def inspect(name: str) -> Status:
         return Status(name, folder, "absent")
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        sizes = {file: int(about["size"]) for file, about in manifest["files"].items()}
-        hashed = all(isinstance(about["sha256"], str) for about in manifest["files"].values())
-        if manifest["schema"] != SCHEMA or manifest["name"] != name or not hashed:
-            raise ValueError("of another version or another checkpoint")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return Status(name, folder, "damaged", f"{MANIFEST} cannot be used ({error!r})")
+        fault = _fault(manifest, name)
+    except (OSError, ValueError, RecursionError) as error:
+        fault = f"it cannot be read: {error}"
+    if fault:
+        return Status(name, folder, "damaged", f"{MANIFEST} cannot be used ({fault})")
+    sizes = {file: about["size"] for file, about in manifest["files"].items()}
     for file in (WEIGHTS, *sizes):
         there = folder / file
         if file not in sizes or not there.is_file() or there.stat().st_size != sizes[file]:
@@ -97,3 +92,24 @@ def inspect(name: str) -> Status:
 def remedy(name: str) -> str:
     """Return the command that gets a checkpoint."""
     return f"hive-bench checkpoints fetch {name}"
+
+
+def _fault(manifest: Any, name: str) -> str:
+    """Say what is wrong with the form of a manifest; empty if nothing is."""
+    if not isinstance(manifest, dict):
+        return "it is no object"
+    if manifest.get("schema") != SCHEMA or manifest.get("name") != name:
+        return "it is of another version or another checkpoint"
+    source, files = manifest.get("source"), manifest.get("files")
+    if not isinstance(source, dict) or not isinstance(source.get("sha256"), str):
+        return "its source has no sha256"
+    if not isinstance(source.get("published"), bool):
+        return "its source does not say whether it is published"
+    if not isinstance(files, dict):
+        return "it lists no files"
+    for file, about in files.items():
+        if Path(file).name != file or not isinstance(about, dict):
+            return f"its file {file!r} is none of this folder"
+        if type(about.get("size")) is not int or not isinstance(about.get("sha256"), str):
+            return f"its file {file!r} has no size or no sha256"
+    return ""

@@ -1,16 +1,19 @@
-"""What embedders said of references and mixtures, kept on disk.
+"""What embedders said of signals that come again, kept on disk.
 
 Systems are scored against the same references again and again, and a forward pass of CLAP costs
-0.4 s on a core. A signal's features are kept in up to five files, one a part, under a key that is
-the hash of everything the features depend on. Parts are whole files, so an entry grows by another
-file, and two processes that write the same part write the same bytes.
+0.4 s on a core. Runs keep the references, and what the sanity rows of a report put in place of
+estimates (the mixture, for one); estimates of systems are not kept. A signal's features lie in up
+to five files, one a part, under a key that is the hash of everything the features depend on. Parts
+are whole files, so an entry grows by another file, and two processes that write the same part write
+the same bytes.
 
 A file is a SHA-256 followed by a safetensors payload; the hash covers the key, the name of the part
 and the payload, so a file that is damaged, cut off or belongs elsewhere is not believed, and is
 written anew. Values are float32 and come back bit by bit.
 
-Vectors take 2 KB a signal and windows 20 KB. Layers take 2 MB (HTSAT-base), so no more of them are
-kept once they fill `LAYERS_LIMIT`; to make room, delete the folder "layers".
+Vectors take 2 KB a signal of 10 s and windows 20 KB. They have no limit: those of the references of
+350,000 items take about 8 GB. Layers take 2 MB (HTSAT-base), so no more of them are kept once they
+fill `LAYERS_LIMIT`. To make room, delete the folder "layers" or "vectors".
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from hive.embedding.base import EmbeddingInfo, Float32
 from hive.errors import HiveError
 from hive.files import sha256_json, write_bytes
 
-REVISION = 1
+REVISION = 2
 """Number of what the parts mean; it grows when windows, stand-ins or resampling change."""
 LAYERS_LIMIT = 20 * 2**30
 """Bytes of layers above which no more are kept. Processes that run at the same time may each add a
@@ -43,7 +46,7 @@ _DIGEST = hashlib.sha256().digest_size
 def default_folder() -> Path:
     """Return the folder of the cache: `$HIVE_CACHE/embeddings`, or one in the home folder."""
     base = os.environ.get("HIVE_CACHE")
-    return (Path(base) if base else Path.home() / ".cache" / "hive") / "embeddings"
+    return (Path(base).expanduser() if base else Path.home() / ".cache" / "hive") / "embeddings"
 
 
 def feature_key(

@@ -39,7 +39,7 @@ class Features:
         windows: Unit vectors of its sliding windows, shape (W, 512), if asked for.
         layers: Outputs of the network's stages for the whole signal, each of shape
             (tokens, channels), if asked for.
-        tail_vector: Vector of its last second repeated, shape (512,), if asked for.
+        tail_vector: Vector of its `hive.embedding.windows.tail`, shape (512,), if asked for.
         tail_layers: Layers of that, if asked for.
     """
 
@@ -77,8 +77,8 @@ class Extractor:
             samples: Mono signal of up to 10 s, full scale 1.0, shape (T,).
             rate: Its rate in Hz.
             wanted: What metrics need; the vector always comes along, "text" means nothing here.
-            keep: Whether the signal will come again (references and mixtures do), so that its
-                features are taken from the cache or put there.
+            keep: Whether the signal will come again, as references do, so that its features are
+                taken from the cache or put there.
 
         Raises:
             ValueError: The signal is empty, longer than 10 s, not one-dimensional or holds NaN or

@@ -70,9 +70,9 @@ def _describe_clap(name: str) -> EmbeddingInfo:
         reason = f"checkpoint {name} in {status.folder} is damaged: {status.problem}"
     elif not status.has_tokenizer:
         text_reason = f"checkpoint {name} has no tokenizer"
-    published = status.manifest.get("source", {}).get("published") is not False
+    published = status.state != "ready" or status.manifest["source"]["published"] is True
     if not published:
-        title = f"LAION-CLAP, other weights than {entry.filename}"
+        title = f"LAION-CLAP, weights not known to be {entry.filename}"
     return EmbeddingInfo(
         name=name,
         title=title,

@@ -170,7 +170,9 @@ class RandomHTSAT:
         """Embed windows, shape (B, WINDOW), samples in -1..1 at `RATE`."""
         import torch
 
-        with torch.inference_mode():
+        from hive.embedding.clap import exact_float32
+
+        with torch.inference_mode(), exact_float32():
             output = self._model(_log_mel(windows, self.device), output_hidden_states=layers)
             vectors = torch.nn.functional.normalize(output.audio_embeds, dim=-1).cpu().numpy()
             stages = None

@@ -8,8 +8,9 @@ sliding
     A window every second with zeros after the end: what fadtk does for LAION-CLAP. A sound of 10 s
     gives 10 windows; the first is `full`, the last holds one second of sound.
 tail
-    The second window that AudioEditingCode's notebooks cut from a sound of 10 s: their windows of
-    10 s overlap by 10 %, so one starts at 9 s and its only second is repeated.
+    The second window that AudioEditingCode's notebooks cut from a sound of more than 9 s: their
+    windows of 10 s overlap by 10 %, so one starts at 9 s, and the second or less that it holds is
+    repeated. They cut one window from a shorter sound, whose `tail` is `full`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from hive.embedding.base import RATE, WINDOW, Float32
 
 HOP = RATE
 """Samples from one sliding window to the next: 1 s."""
+TAIL = 9 * RATE
+"""Sample at which a tail starts."""
 
 
 def full(samples: Float32) -> Float32:
@@ -68,9 +71,17 @@ def sliding(samples: Float32) -> Float32:
 
 
 def tail(samples: Float32) -> Float32:
-    """Return the last second of a sound, repeated to fill a window; shape (WINDOW,).
+    """Return what follows after 9 s as one window, or all of a sound of at most 9 s.
+
+    The mean over `full` and `tail` of a shorter sound is that of its one window.
+
+    Args:
+        samples: Sound of up to 10 s, shape (T,).
+
+    Returns:
+        Shape (WINDOW,).
 
     Raises:
-        ValueError: The sound is empty.
+        ValueError: The sound is empty or longer than 10 s.
     """
-    return full(samples[-RATE:])
+    return full(samples[TAIL:] if TAIL < len(samples) <= WINDOW else samples)

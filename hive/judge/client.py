@@ -2,7 +2,8 @@
 
 A judge is named by `--judge` or by the environment variable HIVE_JUDGE: `process:COMMAND`, a worker
 in its own environment (`hive/judge/worker.py` is the one for SAM-Audio Judge, `docs/judge.md` says
-how to set it up), or `standin:judge-snr` for tests and demos.
+how to set it up), or `standin:judge-snr` for tests and demos. HIVE_JUDGE_TIMEOUT and
+HIVE_JUDGE_START_TIMEOUT give its worker more time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import shlex
 import shutil
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +23,16 @@ from hive.audio import Float
 from hive.errors import HiveError
 from hive.judge import inputs, standin
 from hive.judge.base import SCORES, FloatArray, Judge, JudgeInfo, OnFailure
-from hive.protocol import Worker
+from hive.protocol import ClosedError, RefusedError, Worker
 
 VARIABLE = "HIVE_JUDGE"
 WORKER = Path(__file__).with_name("worker.py")
+TIMEOUT_VARIABLE = "HIVE_JUDGE_TIMEOUT"
+START_TIMEOUT_VARIABLE = "HIVE_JUDGE_START_TIMEOUT"
+_TIMEOUT = 600.0
+_START_TIMEOUT = 3600.0
 _PROCESS = "process:"
+_MOST_FAILURES = 3  # in a row; each costs a start of the worker, which may take minutes
 
 
 def describe(spec: str | None = None) -> JudgeInfo:
@@ -63,19 +70,22 @@ def load(
     spec: str | None = None,
     *,
     device: str = "cpu",
-    start_timeout: float = 3600.0,
-    timeout: float = 600.0,
+    start_timeout: float | None = None,
+    timeout: float | None = None,
 ) -> Judge:
     """Start a judge.
 
     Args:
         spec: `process:COMMAND` or `standin:judge-snr`; None for what HIVE_JUDGE says.
         device: Torch device, told to the worker.
-        start_timeout: Seconds that it may take to load its model, or to fetch it the first time.
-        timeout: Seconds that one request, of a few items, may take.
+        start_timeout: Seconds that it may take to load its model, or to fetch it the first time;
+            None for what HIVE_JUDGE_START_TIMEOUT says, else an hour.
+        timeout: Seconds that one request, of a few items, may take; None for what
+            HIVE_JUDGE_TIMEOUT says, else 600.
 
     Raises:
-        HiveError: If no judge is set up, it cannot be started, or it is no judge.
+        HiveError: If no judge is set up, it cannot be started, or it is no judge; or a variable
+            holds no number of seconds.
     """
     info = describe(spec)
     if not info.available:
@@ -83,6 +93,10 @@ def load(
     if info.standin:
         return standin.SnrJudge()
     command = info.spec.removeprefix(_PROCESS)
+    if start_timeout is None:
+        start_timeout = _seconds(START_TIMEOUT_VARIABLE, _START_TIMEOUT)
+    if timeout is None:
+        timeout = _seconds(TIMEOUT_VARIABLE, _TIMEOUT)
     return ProcessJudge(command, device=device, start_timeout=start_timeout, timeout=timeout)
 
 
@@ -90,7 +104,11 @@ class ProcessJudge:
     """A judge in a worker process; see `load` for the arguments.
 
     The worker is started again after a crash, a hang or nonsense. A request of several items that
-    fails is repeated item by item, so that a bad item costs no other.
+    fails is repeated item by item, so that a bad item costs no other. After three such failures in
+    a row it is given up: `score` raises, whether or not it is told where failures go. An item that
+    the judge refuses is no such failure.
+
+    `close` may be called while another thread waits in `score`, which then raises.
     """
 
     standin = False
@@ -105,8 +123,10 @@ class ProcessJudge:
             fields={"max_batch": (int, 1)},
             start_timeout=start_timeout,
             role="judge",
-            more_time="start_timeout= and timeout= of hive.judge.client.load",
+            more_time=f"set {TIMEOUT_VARIABLE} (a request) or {START_TIMEOUT_VARIABLE} (its start) "
+            "to more seconds",
         )
+        self._failures: list[HiveError] = []  # since the last scores
         hello = self._worker.hello
         self.name: str = hello["name"]
         self.checkpoint_sha256: str | None = hello["checkpoint_sha256"]
@@ -128,7 +148,12 @@ class ProcessJudge:
         references: inputs.Signals | None = None,
         on_failure: OnFailure | None = None,
     ) -> FloatArray:
-        """See `hive.judge.base.Judge.score`; references are not used."""
+        """See `hive.judge.base.Judge.score`; references are not used.
+
+        Raises:
+            HiveError: Also with `on_failure`: the judge is closed, or is given up.
+        """
+        self._give_up_after_failures()
         pairs = inputs.pairs(mixture, estimates, sample_rate, self._rate)
         if len(queries) != len(pairs):
             raise ValueError(f"{len(pairs)} estimates and {len(queries)} queries")
@@ -140,7 +165,7 @@ class ProcessJudge:
         return values
 
     def close(self) -> None:
-        """Stop the worker and remove its files."""
+        """Stop the worker, at once if it is at work, and remove its files."""
         self._worker.close()
 
     def _fill(
@@ -153,7 +178,13 @@ class ProcessJudge:
     ) -> None:
         try:
             values[chosen] = self._ask([(pairs[index], queries[index]) for index in chosen])
+            self._failures.clear()
+        except ClosedError:
+            raise
         except HiveError as error:
+            if not isinstance(error, RefusedError):
+                self._failures.append(error)
+                self._give_up_after_failures()
             if len(chosen) > 1:
                 for index in chosen:
                     self._fill(values, [index], pairs, queries, on_failure)
@@ -161,6 +192,15 @@ class ProcessJudge:
                 raise
             else:
                 on_failure(chosen[0], error)
+
+    def _give_up_after_failures(self) -> None:
+        if len(self._failures) >= _MOST_FAILURES:
+            last = self._failures[-1]
+            raise HiveError(
+                f"the judge failed {len(self._failures)} times in a row, the last one with: "
+                f"{last.problem}",
+                last.remedy,
+            ) from last
 
     def _ask(self, items: Sequence[tuple[inputs.Pair, str]]) -> list[list[float]]:
         mixtures: dict[int, str] = {}
@@ -189,6 +229,23 @@ class ProcessJudge:
 
     def _write(self, name: str, samples: Float) -> str:
         return str(self._worker.write(name, samples, self._rate))
+
+
+def _seconds(variable: str, default: float) -> float:
+    """Return the time limit in an environment variable."""
+    text = os.environ.get(variable, "")
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= threading.TIMEOUT_MAX:
+        raise HiveError(
+            f"{variable} is {text!r}, no number of seconds",
+            f"set it to a number above 0, or unset it for {default:g}",
+        )
+    return seconds
 
 
 def _cannot_start(command: str) -> str:

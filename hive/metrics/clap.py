@@ -9,8 +9,8 @@ clap_t
     Cosine of the embeddings of the estimate and of the text, which is the query exactly as the
     system was given it.
 clap_t_win
-    Mean of `clap_t` of the whole sound and of its last second repeated: the two windows that the
-    notebooks of AudioEditingCode cut from 10 s.
+    Mean of `clap_t` over the windows that the notebooks of AudioEditingCode cut: the whole sound
+    and, of one longer than 9 s, what follows after 9 s, repeated (`hive.embedding.windows.tail`).
 
 Norms are raised to 1e-8 as in torch's `cosine_similarity`. Odd cases: a silent reference (RMS below
 1e-6) gives NaN in `clap_a`; a silent estimate has an embedding like any other, and a value. Sounds
@@ -74,8 +74,8 @@ METRICS = (
         "CLAP-T-win",
         "",
         True,
-        "Mean of clap_t of the whole sound and of its last second repeated.",
-        "(clap_t(e) + clap_t(last second of e)) / 2",
+        "Mean of clap_t of the whole sound and of its part after 9 s, repeated.",
+        "(clap_t(e) + clap_t(e after 9 s)) / 2; up to 9 s, clap_t",
         "AudioEditingCode, notebooks: windows of 10 s with 10 % overlap",
         "hive.metrics.clap:clap_t_win",
         _WITH_TEXT,
@@ -115,16 +115,7 @@ def clap_a(
         HiveError: The embedding is not to be had here.
         ValueError: A signal is longer than 10 s; or see `hive.metrics.validate.load`.
     """
-    items = embed(
-        estimate=estimate,
-        reference=reference,
-        sample_rate=sample_rate,
-        wanted=_VECTOR,
-        embedding=embedding,
-        device=device,
-        length=length,
-        on_bad=on_bad,
-    )
+    items = embed(_VECTOR, estimate, reference, sample_rate, embedding, device, length, on_bad)
     return score_pairs(items, clap_a_value)
 
 
@@ -160,7 +151,7 @@ def clap_t(
         ValueError: The number of texts is not that of the items, a signal is longer than 10 s; or
             see `hive.metrics.validate.load`.
     """
-    return _score_texts(estimate, text, sample_rate, _TEXT, embedding, device, on_bad, clap_t_value)
+    return _score_texts(clap_t_value, _TEXT, estimate, text, sample_rate, embedding, device, on_bad)
 
 
 def clap_t_win(
@@ -174,9 +165,9 @@ def clap_t_win(
     device: str = "cpu",
     on_bad: OnBad = "raise",
 ) -> FloatArray:
-    """Mean of `clap_t` over the two windows of the notebooks; arguments as `clap_t`."""
+    """Mean of `clap_t` over the windows of the notebooks; arguments as `clap_t`."""
     return _score_texts(
-        estimate, text, sample_rate, _TEXT_WIN, embedding, device, on_bad, clap_t_win_value
+        clap_t_win_value, _TEXT_WIN, estimate, text, sample_rate, embedding, device, on_bad
     )
 
 
@@ -205,24 +196,16 @@ def cosine(first: Float32, second: Float32) -> float:
 
 
 def _score_texts(
+    score: Callable[[Features, Float32], float],
+    wanted: tuple[Feature, ...],
     estimate: npt.ArrayLike,
     text: str | Sequence[str],
     sample_rate: int,
-    wanted: tuple[Feature, ...],
     embedding: Embedding,
     device: str,
     on_bad: OnBad,
-    score: Callable[[Features, Float32], float],
 ) -> FloatArray:
-    items = embed(
-        estimate=estimate,
-        sample_rate=sample_rate,
-        wanted=wanted,
-        embedding=embedding,
-        device=device,
-        length="strict",
-        on_bad=on_bad,
-    )
+    items = embed(wanted, estimate, None, sample_rate, embedding, device, "strict", on_bad)
     texts = [text] * items.batch.num_items if isinstance(text, str) else list(text)
     if len(texts) != items.batch.num_items:
         raise ValueError(f"there are {len(texts)} texts for {items.batch.num_items} estimates")

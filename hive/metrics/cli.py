@@ -36,7 +36,9 @@ def fad(
     engine: Annotated[
         Engine, typer.Option(help="Ours, or fadtk's own code around the same embedding.")
     ] = Engine.hive,
-    device: Annotated[str, typer.Option(help="Torch device of the embedding.")] = "cpu",
+    device: Annotated[
+        str, typer.Option(help="Where the embedding runs: cpu, cuda, cuda:N or auto.")
+    ] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")] = False,
 ) -> None:
     """Compute the Fréchet audio distance between two folders of audio files of any rate.
@@ -48,12 +50,13 @@ def fad(
     from hive import console
     from hive.embedding import registry
     from hive.errors import HiveError
+    from hive.inference import resolve_device
     from hive.metrics.folders import audio_files
 
     if inf and engine is Engine.fadtk:
         raise HiveError("--inf goes with --engine hive", "leave one of the two out")
     files = audio_files(reference), audio_files(evaluated)
-    embedder = registry.load(embedding or registry.DEFAULT, device)
+    embedder = registry.load(embedding or registry.DEFAULT, resolve_device(device))
     facts: dict[str, Any] = {
         "embedding": embedder.info.name,
         "standin": embedder.info.standin,

@@ -65,11 +65,10 @@ class EmbeddedBatch:
 
 
 def embed(
-    *,
-    estimate: npt.ArrayLike,
-    reference: npt.ArrayLike | None = None,
-    sample_rate: int,
     wanted: tuple[Feature, ...],
+    estimate: npt.ArrayLike,
+    reference: npt.ArrayLike | None,
+    sample_rate: int,
     embedding: Embedding,
     device: str,
     length: Length,

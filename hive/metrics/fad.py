@@ -173,17 +173,8 @@ def fad(
         ValueError: There are fewer than two windows, a signal is longer than 10 s; or see
             `hive.metrics.validate.load`.
     """
-    items = embed(
-        estimate=estimate,
-        reference=reference,
-        sample_rate=sample_rate,
-        wanted=_WINDOWS,
-        embedding=embedding,
-        device=device,
-        length=length,
-        on_bad=on_bad,
-    )
-    return _paired("fad", items, recordings)
+    items = embed(_WINDOWS, estimate, reference, sample_rate, embedding, device, length, on_bad)
+    return paired_distance(*_sets("fad", items, recordings))
 
 
 def fad_onewin(
@@ -199,17 +190,8 @@ def fad_onewin(
     on_bad: OnBad = "raise",
 ) -> SetValue:
     """Fréchet audio distance with one window a sound; arguments as `fad`."""
-    items = embed(
-        estimate=estimate,
-        reference=reference,
-        sample_rate=sample_rate,
-        wanted=_VECTOR,
-        embedding=embedding,
-        device=device,
-        length=length,
-        on_bad=on_bad,
-    )
-    return _paired("fad_onewin", items, recordings)
+    items = embed(_VECTOR, estimate, reference, sample_rate, embedding, device, length, on_bad)
+    return paired_distance(*_sets("fad_onewin", items, recordings))
 
 
 def fad_inf(
@@ -228,16 +210,7 @@ def fad_inf(
 
     Arguments as `fad`; `seed` is that of the parts drawn (`hive.metrics.setvalue.extrapolate`).
     """
-    items = embed(
-        estimate=estimate,
-        reference=reference,
-        sample_rate=sample_rate,
-        wanted=_WINDOWS,
-        embedding=embedding,
-        device=device,
-        length=length,
-        on_bad=on_bad,
-    )
+    items = embed(_WINDOWS, estimate, reference, sample_rate, embedding, device, length, on_bad)
     references, estimates, _ = _sets("fad_inf", items, None)
     return extrapolate(references, estimates, seed)
 
@@ -272,16 +245,7 @@ def fad_pair(
         HiveError: The embedding is not to be had here.
         ValueError: A signal is longer than 10 s; or see `hive.metrics.validate.load`.
     """
-    items = embed(
-        estimate=estimate,
-        reference=reference,
-        sample_rate=sample_rate,
-        wanted=_VECTOR,
-        embedding=embedding,
-        device=device,
-        length=length,
-        on_bad=on_bad,
-    )
+    items = embed(_VECTOR, estimate, reference, sample_rate, embedding, device, length, on_bad)
     return score_pairs(items, fad_pair_value)
 
 
@@ -297,16 +261,7 @@ def fad_pair_sq(
     on_bad: OnBad = "raise",
 ) -> FloatArray:
     """Square of `fad_pair`, 0 to 4; arguments as there."""
-    items = embed(
-        estimate=estimate,
-        reference=reference,
-        sample_rate=sample_rate,
-        wanted=_VECTOR,
-        embedding=embedding,
-        device=device,
-        length=length,
-        on_bad=on_bad,
-    )
+    items = embed(_VECTOR, estimate, reference, sample_rate, embedding, device, length, on_bad)
     return score_pairs(items, fad_pair_sq_value)
 
 
@@ -325,16 +280,7 @@ def fad_file(
 
     Arguments as `fad_pair`; signals of a second or less, which have one window, raise ValueError.
     """
-    items = embed(
-        estimate=estimate,
-        reference=reference,
-        sample_rate=sample_rate,
-        wanted=_WINDOWS,
-        embedding=embedding,
-        device=device,
-        length=length,
-        on_bad=on_bad,
-    )
+    items = embed(_WINDOWS, estimate, reference, sample_rate, embedding, device, length, on_bad)
     return score_pairs(items, fad_file_value)
 
 
@@ -404,10 +350,6 @@ def set_metric(
 def _difference(estimate: Features, reference: Features) -> FloatArray:
     difference: FloatArray = estimate.vector.astype(np.float64) - reference.vector
     return difference
-
-
-def _paired(name: str, items: EmbeddedBatch, recordings: Sequence[str] | None) -> SetValue:
-    return paired_distance(*_sets(name, items, recordings))
 
 
 def _sets(

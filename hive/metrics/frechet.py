@@ -35,6 +35,7 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 _ROWS_AT_ONCE = 4096  # vectors converted to float64 at a time
+_ROWS_GATHERED = 1024  # of an accumulator: adding two scatters costs little beside so many products
 _ROWS_OF_SHIFT = 64
 
 
@@ -113,6 +114,50 @@ def moments(vectors: npt.NDArray[np.floating[Any]]) -> Moments:
     return total(_block_moments(vectors[start : start + _ROWS_AT_ONCE], room) for start in blocks)
 
 
+class Accumulator:
+    """Moments of vectors that come in pieces of any size, which are gathered into blocks.
+
+    In D dimensions it holds D^2 + 1024 D numbers.
+    """
+
+    def __init__(self) -> None:
+        self._room: FloatArray | None = None
+        self._gathered = 0
+        self._folded: Moments | None = None
+
+    def add(self, vectors: npt.NDArray[np.floating[Any]]) -> None:
+        """Add vectors, shape (N, D); they are copied.
+
+        Raises:
+            ValueError: The shape is another, or a block of vectors holds NaN or Inf.
+        """
+        if vectors.ndim != 2 or (
+            self._room is not None and vectors.shape[1] != self._room.shape[1]
+        ):
+            raise ValueError(f"vectors must have shape (N, D) with one D, not {vectors.shape}")
+        if self._room is None:
+            self._room = np.empty((_ROWS_GATHERED, vectors.shape[1]))
+        start = 0
+        while start < len(vectors):
+            part = vectors[start : start + _ROWS_GATHERED - self._gathered]
+            self._room[self._gathered : self._gathered + len(part)] = part
+            self._gathered += len(part)
+            start += len(part)
+            if self._gathered == _ROWS_GATHERED:
+                self._fold(self._room)
+
+    def moments(self) -> Moments:
+        """Return the moments of what was added so far."""
+        if self._room is not None and self._gathered:
+            self._fold(self._room)
+        return self._folded or Moments(0, np.zeros(0), np.zeros((0, 0)))
+
+    def _fold(self, room: FloatArray) -> None:
+        block = _block_moments(room[: self._gathered], room)
+        self._folded = block if self._folded is None else self._folded + block
+        self._gathered = 0
+
+
 def total(parts: Iterable[Moments]) -> Moments:
     """Return the moments of several sets together."""
     return functools.reduce(Moments.__add__, parts)
@@ -175,7 +220,10 @@ def _factor(covariance: FloatArray, rank: int) -> FloatArray:
 
 
 def _block_moments(vectors: npt.NDArray[np.floating[Any]], room: FloatArray) -> Moments:
-    """Moments of a block of vectors, converted to float64 in `room`, in one go."""
+    """Moments of a block of vectors, converted to float64 in `room`, in one go.
+
+    The vectors may lie in `room` themselves, and are lost then.
+    """
     count = len(vectors)
     # A mean of some rows is near enough to that of all for sums of squares to keep their digits.
     near = np.mean(vectors[:_ROWS_OF_SHIFT], axis=0, dtype=np.float64)

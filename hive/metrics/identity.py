@@ -14,8 +14,10 @@ from typing import Any
 
 from hive.audio import RESAMPLER
 from hive.embedding.base import EmbeddingInfo
-from hive.metrics.registry import Metric
+from hive.embedding.cache import REVISION
+from hive.metrics.registry import Metric, resolve
 
+DEFAULT_TAPS = 512  # of sdr_bss
 _DIGITS = 10
 
 
@@ -26,11 +28,14 @@ class Identity:
     Attributes:
         definition: Name of the metric without suffixes.
         revision: Number of its definition.
-        settings: What is not the default: filter_length, load_diag, zero_mean, compat.
+        settings: What is not the default: filter_length, load_diag, zero_mean, compat; for a share,
+            "of" names the definition whose values are counted, with its revision.
         sample_rate: Rate in Hz at which the metric sees the signals.
         band: Rate in Hz whose band the true source is limited to, or None.
         resampler: The one resampler of models, metrics and embeddings.
         embedding: Name of the embedding, or None.
+        features: Number of how signals are cut and embedded (`hive.embedding.cache.REVISION`), or
+            None without an embedding.
         judge: Name of the judge, or None.
         checkpoint_sha256: Hash of the weights of embedding or judge, or None.
     """
@@ -42,6 +47,7 @@ class Identity:
     band: int | None
     resampler: str
     embedding: str | None
+    features: int | None
     judge: str | None
     checkpoint_sha256: str | None
 
@@ -71,14 +77,22 @@ def identify(
         judge_sha256: Hash of the judge's weights, if known.
     """
     judged = metric.info.judged
+    rate = metric.rate or sample_rate
+    settings = dict(metric.options)
+    if settings.get("filter_length") == DEFAULT_TAPS:
+        del settings["filter_length"]
+    if metric.info.share_of:
+        settings["of"] = f"{metric.info.share_of}.{resolve(metric.info.share_of).info.revision}"
     return Identity(
         definition=metric.info.name,
         revision=metric.info.revision,
-        settings=metric.options,
-        sample_rate=metric.rate or sample_rate,
-        band=metric.band,
+        settings=settings,
+        sample_rate=rate,
+        # A band that the data cannot fill changes nothing.
+        band=metric.band if metric.band is not None and metric.band < sample_rate else None,
         resampler=RESAMPLER,
         embedding=embedding.name if embedding else None,
+        features=REVISION if embedding else None,
         judge=judge if judged else None,
         checkpoint_sha256=judge_sha256
         if judged
@@ -89,7 +103,8 @@ def identify(
 def versions(metric: Metric) -> dict[str, str]:
     """Return the installed versions of the packages that a metric's values depend on."""
     found = {}
-    for name in (*metric.info.packages, "soxr"):
+    library = ("torch",) if metric.compat else ()
+    for name in (*metric.info.packages, *library, "soxr"):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -26,7 +26,11 @@ References: facebookresearch/sam-audio; SAM Audio Judge, arXiv 2601.19702; Hive 
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import warnings
+from collections.abc import Callable
+from typing import ParamSpec
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +38,8 @@ import numpy.typing as npt
 from hive.judge.base import SCORES, Judge
 from hive.metrics.info import MetricInfo
 from hive.metrics.validate import FloatArray, Length, OnBad, load
+
+_P = ParamSpec("_P")
 
 #: Which score of the judge a metric is, as in `hive.judge.base.SCORES`.
 SCORE_OF = {
@@ -139,97 +145,24 @@ def judge_scores(
     }
 
 
-def judge_oq(
-    *,
-    estimate: npt.ArrayLike,
-    mixture: npt.ArrayLike,
-    text: npt.ArrayLike,
-    sample_rate: int,
-    reference: npt.ArrayLike | None = None,
-    judge: Judge | str | None = None,
-    length: Length = "strict",
-    on_bad: OnBad = "raise",
-) -> FloatArray:
-    """Overall quality, shape (...), about 1 to 5; arguments as `judge_scores`."""
-    return judge_scores(
-        estimate=estimate,
-        mixture=mixture,
-        text=text,
-        sample_rate=sample_rate,
-        reference=reference,
-        judge=judge,
-        length=length,
-        on_bad=on_bad,
-    )["judge_oq"]
+def _single(
+    scores: Callable[_P, dict[str, FloatArray]], name: str, what: str
+) -> Callable[_P, FloatArray]:
+    """Return the function for one of the scores, with the arguments of the one for all."""
+
+    @functools.wraps(scores)
+    def single(*args: _P.args, **kwargs: _P.kwargs) -> FloatArray:
+        return scores(*args, **kwargs)[name]
+
+    returned = "FloatArray"  # as text, like all annotations of this module
+    single.__name__ = single.__qualname__ = name
+    single.__doc__ = f"{what}, shape (...), about 1 to 5; arguments as `judge_scores`."
+    single.__annotations__ = {**scores.__annotations__, "return": returned}
+    vars(single)["__signature__"] = inspect.signature(scores).replace(return_annotation=returned)
+    return single
 
 
-def judge_rec(
-    *,
-    estimate: npt.ArrayLike,
-    mixture: npt.ArrayLike,
-    text: npt.ArrayLike,
-    sample_rate: int,
-    reference: npt.ArrayLike | None = None,
-    judge: Judge | str | None = None,
-    length: Length = "strict",
-    on_bad: OnBad = "raise",
-) -> FloatArray:
-    """Recall, shape (...), about 1 to 5; arguments as `judge_scores`."""
-    return judge_scores(
-        estimate=estimate,
-        mixture=mixture,
-        text=text,
-        sample_rate=sample_rate,
-        reference=reference,
-        judge=judge,
-        length=length,
-        on_bad=on_bad,
-    )["judge_rec"]
-
-
-def judge_pre(
-    *,
-    estimate: npt.ArrayLike,
-    mixture: npt.ArrayLike,
-    text: npt.ArrayLike,
-    sample_rate: int,
-    reference: npt.ArrayLike | None = None,
-    judge: Judge | str | None = None,
-    length: Length = "strict",
-    on_bad: OnBad = "raise",
-) -> FloatArray:
-    """Precision, shape (...), about 1 to 5; arguments as `judge_scores`."""
-    return judge_scores(
-        estimate=estimate,
-        mixture=mixture,
-        text=text,
-        sample_rate=sample_rate,
-        reference=reference,
-        judge=judge,
-        length=length,
-        on_bad=on_bad,
-    )["judge_pre"]
-
-
-def judge_fai(
-    *,
-    estimate: npt.ArrayLike,
-    mixture: npt.ArrayLike,
-    text: npt.ArrayLike,
-    sample_rate: int,
-    reference: npt.ArrayLike | None = None,
-    judge: Judge | str | None = None,
-    length: Length = "strict",
-    on_bad: OnBad = "raise",
-) -> FloatArray:
-    """Faithfulness, shape (...), about 1 to 5; arguments as `judge_scores`."""
-    return judge_scores(
-        estimate=estimate,
-        mixture=mixture,
-        text=text,
-        sample_rate=sample_rate,
-        reference=reference,
-        judge=judge,
-        length=length,
-        on_bad=on_bad,
-    )["judge_fai"]
+judge_oq = _single(judge_scores, "judge_oq", "Overall quality")
+judge_rec = _single(judge_scores, "judge_rec", "Recall")
+judge_pre = _single(judge_scores, "judge_pre", "Precision")
+judge_fai = _single(judge_scores, "judge_fai", "Faithfulness")

@@ -15,8 +15,8 @@ lpaps
 lpaps_channel
     Norm along the channels, mean over the tokens, as LPIPS does for images.
 lpaps_win
-    Mean of `lpaps` of the whole sound and of its last second repeated: the two windows that the
-    notebooks of AudioEditingCode cut from 10 s.
+    Mean of `lpaps` over the windows that the notebooks of AudioEditingCode cut: the whole sound
+    and, of one longer than 9 s, what follows after 9 s, repeated (`hive.embedding.windows.tail`).
 
 Odd cases: a silent reference (RMS below 1e-6) gives NaN; a silent estimate has layers like any
 other, and a value. Sounds above 10 s are refused.
@@ -79,8 +79,8 @@ METRICS = (
         "LPAPS-win",
         "",
         False,
-        "Mean of lpaps of the whole sound and of its last second repeated.",
-        "(lpaps(e, r) + lpaps(last second of e, of r)) / 2",
+        "Mean of lpaps of the whole sound and of its part after 9 s, repeated.",
+        "(lpaps(e, r) + lpaps(e, r after 9 s)) / 2; up to 9 s, lpaps",
         "AudioEditingCode, notebooks: windows of 10 s with 10 % overlap",
         "hive.metrics.lpaps:lpaps_win",
         _INPUTS,
@@ -121,16 +121,7 @@ def lpaps(
         ValueError: It has no layers, a signal is longer than 10 s; or see
             `hive.metrics.validate.load`.
     """
-    items = embed(
-        estimate=estimate,
-        reference=reference,
-        sample_rate=sample_rate,
-        wanted=_LAYERS,
-        embedding=embedding,
-        device=device,
-        length=length,
-        on_bad=on_bad,
-    )
+    items = embed(_LAYERS, estimate, reference, sample_rate, embedding, device, length, on_bad)
     return score_pairs(items, lpaps_value)
 
 
@@ -146,16 +137,7 @@ def lpaps_channel(
     on_bad: OnBad = "raise",
 ) -> FloatArray:
     """LPAPS, normalised along the channels; arguments as `lpaps`."""
-    items = embed(
-        estimate=estimate,
-        reference=reference,
-        sample_rate=sample_rate,
-        wanted=_LAYERS,
-        embedding=embedding,
-        device=device,
-        length=length,
-        on_bad=on_bad,
-    )
+    items = embed(_LAYERS, estimate, reference, sample_rate, embedding, device, length, on_bad)
     return score_pairs(items, lpaps_channel_value)
 
 
@@ -170,17 +152,8 @@ def lpaps_win(
     length: Length = "strict",
     on_bad: OnBad = "raise",
 ) -> FloatArray:
-    """Mean of LPAPS over the two windows of the notebooks; arguments as `lpaps`."""
-    items = embed(
-        estimate=estimate,
-        reference=reference,
-        sample_rate=sample_rate,
-        wanted=_BOTH,
-        embedding=embedding,
-        device=device,
-        length=length,
-        on_bad=on_bad,
-    )
+    """Mean of LPAPS over the windows of the notebooks; arguments as `lpaps`."""
+    items = embed(_BOTH, estimate, reference, sample_rate, embedding, device, length, on_bad)
     return score_pairs(items, lpaps_win_value)
 
 

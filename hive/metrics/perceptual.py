@@ -44,10 +44,8 @@ def perceptual_metrics(
     *,
     estimates: Sequence[Features],
     references: Sequence[Features] | None = None,
-    mixture: Features | None = None,
     texts: Sequence[Float32] | None = None,
     names: Sequence[str],
-    anchors: Sequence[str] = (),
 ) -> dict[str, FloatArray]:
     """Compute metrics of items from their features.
 
@@ -55,15 +53,11 @@ def perceptual_metrics(
         estimates: Features of the outputs, N of them.
         references: Features of the true sources, N, if a metric needs them. Where one is silent,
             metrics that need it are NaN.
-        mixture: Features of the mixture that all N were separated from, for anchors.
         texts: Vectors of the queries, shape (512,) each, N, if a metric needs them.
         names: Metrics out of `ITEM_METRICS`.
-        anchors: Metrics to compute also for the mixture in place of the estimate: what doing
-            nothing scores.
 
     Returns:
-        Values of each metric, shape (N,), in the order of `names`; then those of the mixture,
-        under "mixture:NAME".
+        Values of each metric, shape (N,), in the order of `names`.
 
     Raises:
         ValueError: A metric is not computed from features of items, something that it needs is
@@ -74,29 +68,24 @@ def perceptual_metrics(
         >>> perceptual_metrics(estimates=[one], references=[one], names=["clap_a", "fad_pair"])
         {'clap_a': array([1.]), 'fad_pair': array([0.])}
     """
-    _check(estimates, references, mixture, texts, names, anchors)
-    values = {name: _score(name, estimates, references, texts) for name in names}
-    if mixture is not None:
-        mixtures = [mixture] * len(estimates)
-        for name in anchors:
-            values[f"mixture:{name}"] = _score(name, mixtures, references, texts)
-    return values
+    _check(estimates, references, texts, names)
+    return {name: _score(name, estimates, references, texts) for name in names}
 
 
 def _score(
     name: str,
-    tested: Sequence[Features],
+    estimates: Sequence[Features],
     references: Sequence[Features] | None,
     texts: Sequence[Float32] | None,
 ) -> FloatArray:
     if name in _OF_TEXTS:
         of_text = _OF_TEXTS[name]
-        return np.array([of_text(e, t) for e, t in zip(tested, texts or (), strict=True)])
+        return np.array([of_text(e, t) for e, t in zip(estimates, texts or (), strict=True)])
     of_pair = _OF_PAIRS[name]
     return np.array(
         [
             np.nan if r.silent else of_pair(e, r)
-            for e, r in zip(tested, references or (), strict=True)
+            for e, r in zip(estimates, references or (), strict=True)
         ]
     )
 
@@ -104,18 +93,13 @@ def _score(
 def _check(
     estimates: Sequence[Features],
     references: Sequence[Features] | None,
-    mixture: Features | None,
     texts: Sequence[Float32] | None,
     names: Sequence[str],
-    anchors: Sequence[str],
 ) -> None:
-    asked = (*names, *anchors)
-    outside = [name for name in asked if name not in ITEM_METRICS]
+    outside = [name for name in names if name not in ITEM_METRICS]
     if outside:
         raise ValueError(f"not computed from features of items: {', '.join(outside)}")
-    if anchors and mixture is None:
-        raise ValueError("mixture= is missing, which anchors are computed for")
-    needs = {one for name in asked for one in _INFOS[name].requires}
+    needs = {one for name in names for one in _INFOS[name].requires}
     given = {"reference": ("references", references), "text": ("texts", texts)}
     for need, (argument, items) in given.items():
         if need not in needs:

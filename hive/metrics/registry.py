@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
@@ -152,6 +153,7 @@ def resolve(name: str) -> Metric:
     if info is None or (embedding and not info.features) or name.endswith("@"):
         raise _unknown(name)
     found = match.groupdict() if match and text not in known else {}
+    _check_numbers(name, found)
     metric = Metric(
         name=f"{text}@{embedding}" if embedding else text,
         info=info,
@@ -194,7 +196,21 @@ def is_signal(info: MetricInfo) -> bool:
     return info.scope != "set"
 
 
-def _options(found: dict[str, str | None]) -> dict[str, Any]:
+def _check_numbers(name: str, found: Mapping[str, str | None]) -> None:
+    """Refuse numbers in suffixes that mean nothing."""
+    try:
+        taps, load = int(found.get("taps") or 1), float(found.get("load") or 0)
+    except ValueError:
+        load, taps = math.inf, 1
+    rates = [_hertz(found[key]) for key in ("band", "rate") if found.get(key)]
+    if taps < 1 or not math.isfinite(load) or not all(1000 <= rate <= 768_000 for rate in rates):
+        raise HiveError(
+            f"metric {name!r}: a number in its suffixes is out of range",
+            "taps are 1 or more, rates lie between 1k and 768k",
+        )
+
+
+def _options(found: Mapping[str, str | None]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if taps := found.get("taps"):
         options["filter_length"] = int(taps)

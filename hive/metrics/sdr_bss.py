@@ -13,8 +13,9 @@ sdr_bss_i
 Other settings show in the name (`hive.metrics.get("sdr_bss_L64")`): _L<taps>, _d<load_diag>, _zm
 for zero mean.
 
-Odd cases: a silent reference gives NaN, a silent estimate -inf; a coherence c above 1 - 1e-13 is
-an exact match, +inf; signals shorter than the filter are refused.
+Odd cases: a silent reference gives NaN, a silent estimate -inf; a coherence c of 1 - 1e-13 or more
+is an exact match, +inf; signals shorter than the filter are refused. Without diagonal loading, c is
+never below the share that the reference itself explains, as in si_sdr: it is one of the shifts.
 
 References: Vincent, Gribonval, Fevotte, "Performance measurement in blind audio source
 separation", IEEE TASLP 14(4), 2006; Scheibler, "SDR - medium rare with fast computations", ICASSP
@@ -182,8 +183,13 @@ def bss_values(batch: Batch, tested: Sequence[Signal], options: Options) -> Floa
             return math.nan
         if e.energy == 0:
             return -math.inf
-        coherence = batch.cache[id(r), id(e), options] / e.energy
-        return math.inf if coherence > EXACT_COHERENCE else decibel(coherence, 1 - coherence)
+        explained = batch.cache[id(r), id(e), options]
+        if not options.load_diag:
+            # One tap is among the L, but a projection that is cut at rounding may lose some of it.
+            inner = r.inner(e)
+            explained = max(explained, inner / r.energy * inner)
+        coherence = explained / e.energy
+        return math.inf if coherence >= EXACT_COHERENCE else decibel(coherence, 1 - coherence)
 
     return batch.map(score)
 

@@ -14,10 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from benchmarks.compare.cli import compare
 from benchmarks.compare.compute import compare_runs
+from benchmarks.compare.family import MOST_PERMUTATIONS, permutations
 from benchmarks.compare.records import Comparison, Row
 from benchmarks.results import Results, read_results, read_scores, write_results
 from hive.errors import HiveError
@@ -167,6 +169,84 @@ def test_holm_allows_for_every_metric_and_run(first, second, tmp_path):
         assert (one.statistics.better is None) == (one.statistics.p_holm > 0.05)
 
 
+def test_an_improvement_and_its_metric_are_one_test(first, second, tmp_path):
+    """Against Holm's method on one of each pair, by hand."""
+    third = make_run(tmp_path / "third", name="third", shift=0.3, mixtures=12)
+    found = compare_runs([first, second, third])
+    counted = [one for one in found.rows if not one.metric.endswith("_i")]
+    assert found.family == len(counted) == 2 * 4
+    assert len(found.rows) == 2 * 6
+    expected = holm([one.statistics.p_value for one in counted]).tolist()
+    by_test = {(one.run, one.metric): p_holm for one, p_holm in zip(counted, expected, strict=True)}
+    for one in found.rows:
+        assert one.statistics.p_holm == by_test[one.run, one.metric.removesuffix("_i")]
+    alone = compare_runs([first, second], metrics=["si_sdr_i", "stoi"])
+    assert alone.family == 2
+    output = CliRunner().invoke(app, [str(first), str(second)]).output
+    assert "allowing for all 4 tests" in output
+    assert "an improvement (_i) has the differences of its metric" in output
+
+
+def test_the_settings_of_an_improvement_are_those_of_its_metric(first, tmp_path):
+    """sdr_bss_i_L64 goes with sdr_bss_L64 and not with sdr_bss."""
+
+    def named(base: str, improvement: str) -> Edit:
+        def edit(document):
+            for metric in document["metrics"]:
+                names = {"sdr_bss": base, "sdr_bss_i": improvement}
+                metric["name"] = names.get(metric["name"], metric["name"])
+
+        return edit
+
+    def columns(base: str, improvement: str):
+        names = {"sdr_bss": base, "sdr_bss_i": improvement}
+        return lambda table: table.rename_columns(
+            [names.get(name, name) for name in table.column_names]
+        )
+
+    for base, improvement, family in (
+        ("sdr_bss_L64", "sdr_bss_i_L64", 1),
+        ("sdr_bss", "sdr_bss_i_L64", 2),
+    ):
+        runs = [
+            changed(
+                first,
+                tmp_path / name / base,
+                name,
+                edit=named(base, improvement),
+                rows=columns(base, improvement),
+            )
+            for name in ("one", "other")
+        ]
+        assert compare_runs(runs, metrics=[improvement, base]).family == family
+
+
+def test_an_improvement_of_fewer_items_is_a_test_of_its_own(first, second, tmp_path):
+    """Where the mixture scores +inf, its improvement is undefined."""
+
+    def undefined(x):
+        x[40:60] = np.nan
+        return x
+
+    run = changed(second, tmp_path / "run", rows=values(undefined, "si_sdr_i"))
+    found = compare_runs([first, run], metrics=["si_sdr", "si_sdr_i"])
+    assert found.family == 2
+    raw = [one.statistics.p_value for one in found.rows]
+    assert [one.statistics.p_holm for one in found.rows] == holm(raw).tolist()
+
+
+def test_many_tests_get_as_many_permutations_as_they_need(first, tmp_path):
+    """51 tests whose p is as small as it can be: with 9,999 patterns it could not be that small."""
+    run = changed(first, tmp_path / "run", rows=values(lambda x: x + 1, "stoi"))
+    found = compare_runs([first] + [run] * 51, metrics=["stoi"])
+    assert (found.family, found.permutations) == (51, 200 * 51)
+    assert found.rows[0].statistics.p_value == 1 / (200 * 51 + 1)
+    for tests in (1, 10, 60, 600, 2500):
+        assert tests / (permutations(tests) + 1) <= (0.005 if tests < 250 else 0.05)
+    assert permutations(1) == 9999
+    assert permutations(10**6) == MOST_PERMUTATIONS
+
+
 def test_rows_to_which_a_metric_does_not_apply_are_no_pairs(first, second):
     found = row(compare_runs([first, second]), "re_si_sdr").statistics
     assert (found.n, found.left_out) == (12 * 4, 0)
@@ -197,6 +277,14 @@ def test_items_needed_follow_from_the_error(first, second):
             )
     assert [one.difference for one in found.needed] == [0.1, 0.5, 1.0]
     assert row(compare_runs([first, second]), "stoi").statistics.needed == []
+
+
+def test_nothing_is_said_of_items_needed_where_all_differences_are_the_same(first, tmp_path):
+    run = changed(first, tmp_path / "run", rows=values(lambda x: x + 0.5, "si_sdr"))
+    assert row(compare_runs([first, run]), "si_sdr").statistics.needed == []
+    assert row(compare_runs([first, run]), "sdr_bss").statistics.needed == []
+    shown = CliRunner().invoke(app, [str(first), str(run), "--metric", "si_sdr"]).output
+    assert "items needed" not in shown
 
 
 # --- infinite scores ------------------------------------------------------------------------------
@@ -267,10 +355,26 @@ def test_a_metric_of_the_whole_set_is_shown_without_a_test(first, tmp_path):
     assert one.statistics.better is None
     assert one.statistics.verdict == "not tested: one value for the whole set"
     assert math.isnan(one.statistics.p_holm)
-    assert found.family == len(found.rows) - 1
+    assert found.family == len(found.rows) - 3  # nor two improvements
     assert any("fad@standin:logmel512 say nothing" in note for note in found.notes)
     missing = row(compare_runs([base, run], group="2"), "fad@standin:logmel512").statistics
     assert math.isnan(missing.difference)
+
+
+def test_values_of_sets_of_other_items_are_pointed_out(first, tmp_path):
+    base = changed(first, tmp_path / "base", "base", edit=with_fad(1.5))
+    same = changed(first, tmp_path / "same", "same", edit=with_fad(1.25))
+    fewer = changed(first, tmp_path / "run", edit=with_fad(1.25), rows=lambda table: table.slice(2))
+    words = "the items of changed and base are not the same (166 and 168, 166 in common)"
+    notes = [note for note in compare_runs([base, fewer, same]).notes if words in note]
+    assert len(notes) == 1
+    assert notes[0].startswith("fad@standin:logmel512: one value for all items of a run")
+    assert not any("are not the same" in note for note in compare_runs([base, same]).notes)
+    assert not any(
+        "are not the same" in note for note in compare_runs([base, fewer], metrics=["stoi"]).notes
+    )
+    shown = CliRunner().invoke(app, [str(base), str(fewer)]).output
+    assert "metrics of a whole set: of the values over all items of each run" in shown
 
 
 # --- items ----------------------------------------------------------------------------------------
@@ -309,17 +413,34 @@ def test_an_item_that_is_there_twice_is_refused(first, tmp_path):
         compare_runs([first, run])
 
 
-def test_files_that_disagree_about_an_item_are_refused(first, tmp_path):
-    def other_recording(table: pa.Table) -> pa.Table:
-        names = table["recording_id"].to_pylist()
-        names[7] = "elsewhere"
-        return table.set_column(
-            table.column_names.index("recording_id"), "recording_id", pa.array(names)
-        )
+@pytest.mark.parametrize("field", ["recording_id", "label", "query"])
+def test_files_that_disagree_about_an_item_are_refused(first, tmp_path, field):
+    def other(table: pa.Table) -> pa.Table:
+        names = table[field].to_pylist()
+        names[7] = names[9] = "elsewhere"
+        return table.set_column(table.column_names.index(field), field, pa.array(names))
 
-    run = changed(first, tmp_path / "run", rows=other_recording)
-    with pytest.raises(HiveError, match="recording_id of test-2mix-000003 s2 is elsewhere"):
+    run = changed(first, tmp_path / "run", rows=other)
+    with pytest.raises(HiveError, match=f"{field} of test-2mix-000003 s2 is elsewhere, that in"):
         compare_runs([first, run])
+
+
+def test_runs_that_asked_for_other_labels_are_told_their_seeds(first, tmp_path):
+    """As two runs of the task `silence`, whose absent labels are drawn by --seed."""
+
+    def edit(document):
+        document["settings"]["seed"] = 7
+
+    def other(table: pa.Table) -> pa.Table:
+        for field in ("label", "query"):
+            names = pa.array(["Gong"] * table.num_rows)
+            table = table.set_column(table.column_names.index(field), field, names)
+        return table
+
+    run = changed(first, tmp_path / "run", edit=edit, rows=other)
+    with pytest.raises(HiveError, match="label of test-2mix-000000 s1 is Gong, that in") as caught:
+        compare_runs([first, run])
+    assert "--seed was 7 and 0" in caught.value.remedy
 
 
 # --- what cannot be compared ----------------------------------------------------------------------
@@ -481,11 +602,30 @@ def test_a_missing_run_is_a_user_error(first, tmp_path):
         compare_runs([first, tmp_path / "nothing"])
 
 
-def test_names_from_files_are_no_markup(first, second, tmp_path):
-    run = changed(second, tmp_path / "run", "[red]x[/red]")
-    result = CliRunner().invoke(app, [str(first), str(run), "--metric", "stoi"])
+@pytest.mark.parametrize("name", ["[red]x[/red]", "foo[/]", "[/]\\", "a:key:b"])
+def test_names_from_files_are_no_markup(first, second, tmp_path, monkeypatch, name):
+    monkeypatch.setattr("benchmarks.compare.table.out", Console(width=160))
+
+    def edit(document):
+        document["dataset"]["name"] = f"data {name}"
+        document["checks"][0] |= {"passed": False, "detail": f"detail {name}"}
+        for metric in document["metrics"]:
+            if metric["name"] == "stoi":
+                metric["name"], metric["unit"] = f"m{name}", "[/]"
+
+    def rename(table: pa.Table) -> pa.Table:
+        names = [f"m{name}" if column == "stoi" else column for column in table.column_names]
+        return table.rename_columns(names)
+
+    base = changed(first, tmp_path / "base", f"base {name}", edit=edit, rows=rename)
+    better = values(lambda x: x + 0.5, f"m{name}")
+    run = changed(base, tmp_path / "run", name, rows=better)
+    result = CliRunner().invoke(app, [str(base), str(run), "--metric", f"m{name}"])
     assert result.exit_code == 0, result.output
-    assert "[red]x[/red] less first" in result.output
+    assert f"{name} less base {name}: task hive on data {name}," in result.output
+    assert f"m{name} " in result.output
+    assert f"{name} better" in result.output
+    assert f"detail {name}" in result.output
 
 
 def test_runs_of_one_model_are_told_apart(first, tmp_path):

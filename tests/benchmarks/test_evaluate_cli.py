@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from benchmarks.checks import check_run
-from benchmarks.results import Anchor, json_schema, read_results
+from benchmarks.results import json_schema, read_results
 from hive.errors import HiveError
 from hive.main import build
 
@@ -171,7 +171,7 @@ def test_checks_find_what_is_wrong() -> None:
     plain = pa.table({"si_sdr": [0.0, -5.0, 9.54], "sdr_plain": [2.0, -1.0, 10.0]})
 
     def outcome(table: pa.Table, residual: float = 0.0, expected: int = 3) -> dict[str, bool]:
-        checks = check_run(table, [], [], residual=residual, expected=expected, failed=0)
+        checks = check_run(table, [], {}, residual=residual, expected=expected, failed=0)
         return {check["name"]: check["passed"] for check in checks}
 
     assert all(outcome(good).values())
@@ -194,22 +194,21 @@ def test_checks_find_what_is_wrong() -> None:
 def test_what_the_true_source_and_silence_must_score() -> None:
     import pyarrow as pa
 
-    table = pa.table({"seconds": [1.0]})
+    table, inf, nan = pa.table({"seconds": [1.0]}), float("inf"), float("nan")
 
-    def outcome(**values: float) -> dict[str, bool]:
-        anchors = [
-            Anchor(name=row, metric=metric, group="overall", n=1, mean=value)
-            for key, value in values.items()
-            for row, metric in [key.split("__")]
-        ]
-        checks = check_run(table, [], anchors, residual=0.0, expected=1, failed=0)
+    def outcome(**rows: dict[str, list[float | None]]) -> dict[str, bool]:
+        sanity = {name: pa.table(columns) for name, columns in rows.items()}
+        checks = check_run(table, [], sanity, residual=0.0, expected=1, failed=0)
         return {check["name"]: check["passed"] for check in checks}
 
-    inf = float("inf")
-    found = outcome(reference__si_sdr=inf, reference__lpaps=0.0, silence__stoi=0.0)
-    assert found["reference_scores_as_defined"]
-    assert found["silence_scores_as_defined"]
-    assert not outcome(reference__si_sdr=90.0)["reference_scores_as_defined"]
-    assert not outcome(reference__clap_a=0.9)["reference_scores_as_defined"]
-    assert not outcome(silence__si_sdr=0.0)["silence_scores_as_defined"]
-    assert "silence_scores_as_defined" not in outcome(reference__si_sdr=inf)
+    right = outcome(
+        reference={"si_sdr": [inf, nan], "lpaps@standin:x": [0.0, None], "stoi": [nan, 1.0]},
+        silence={"stoi": [0.0], "sdr_plain": [0.0]},
+    )
+    assert right["reference_scores_as_defined"]
+    assert right["silence_scores_as_defined"]
+    assert not outcome(reference={"si_sdr": [inf, 90.0]})["reference_scores_as_defined"]
+    assert not outcome(reference={"clap_a": [1.0, 0.9]})["reference_scores_as_defined"]
+    assert not outcome(silence={"si_sdr": [0.0]})["silence_scores_as_defined"]
+    assert "silence_scores_as_defined" not in outcome(reference={"si_sdr": [inf]})
+    assert "reference_scores_as_defined" not in outcome(reference={"stoi": [nan]})

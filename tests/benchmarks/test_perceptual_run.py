@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +15,12 @@ from benchmarks.results import Results, read_results, read_scores
 from benchmarks.runner import Settings, evaluate
 from hive.embedding.extract import Extractor
 from hive.embedding.registry import load
+from hive.errors import HiveError
 from hive.metrics import get
 from hive.metrics.fad import set_metric
 from hive.metrics.perceptual import perceptual_metrics, wanted
+
+write_dataset = runpy.run_path(str(Path(__file__).with_name("conftest.py")))["write_dataset"]
 
 EMBEDDING = "standin:htsat-random"
 NAMES = ("fad_pair", "lpaps", "clap_a", "fad", "fad_onewin", "fad_inf")
@@ -130,10 +134,14 @@ def test_sanity_rows(dataset: Path, tmp_path: Path) -> None:
     # The model is the mixture, so its row is the model's own.
     for metric in ("si_sdr", f"clap_a@{EMBEDDING}", f"fad@{EMBEDDING}"):
         for group in ("2", "3", "overall", "flat"):
-            assert rows["mixture", metric, group].mean == _mean(results, metric, group)
+            assert rows["mixture", metric, group].mean == pytest.approx(
+                _mean(results, metric, group), rel=1e-6
+            )
     mask = evaluate(_settings(dataset, tmp_path / "irm", model="irm"))
     for metric in ("si_sdr", f"lpaps@{EMBEDDING}", f"fad@{EMBEDDING}"):
-        assert rows["ideal_mask", metric, "overall"].mean == _mean(mask, metric, "overall")
+        assert rows["ideal_mask", metric, "overall"].mean == pytest.approx(
+            _mean(mask, metric, "overall"), rel=1e-6
+        )
 
 
 def test_workers_interruptions_and_a_warm_cache_change_nothing(
@@ -201,10 +209,9 @@ def test_a_judge_scores_every_item(dataset: Path, tmp_path: Path) -> None:
             assert 1 <= row[name] <= 5
 
 
-def test_what_a_judge_cannot_judge_fails_and_is_asked_again(
+def test_what_a_judge_cannot_judge_is_missing_there_alone_and_asked_again(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hive.errors import HiveError
     from hive.judge.standin import SnrJudge
 
     score = SnrJudge.score
@@ -218,14 +225,69 @@ def test_what_a_judge_cannot_judge_fails_and_is_asked_again(
         return values
 
     settings = _settings(
-        dataset, tmp_path / "run", metrics=("judge_oq",), judge="standin:judge-snr"
+        dataset, tmp_path / "run", metrics=("si_sdr", "judge_oq"), judge="standin:judge-snr"
     )
     monkeypatch.setattr(SnrJudge, "score", moody)
     first = evaluate(settings)
-    assert first.counts.failed > 0
-    assert {each.error for each in first.failures} == {"it is a dog person. Remedy: none"}
+    assert first.counts.failed == 0
+    assert {(each.metric, each.error) for each in first.failures} == {
+        ("judge_oq", "it is a dog person. Remedy: none")
+    }
+    rows = read_scores(tmp_path / "run").to_pylist()
+    cats = [row for row in rows if row["label"] == "Cat"]
+    assert len(cats) == len(first.failures)
+    assert all(np.isfinite(row["si_sdr"]) and np.isnan(row["judge_oq"]) for row in cats)
     monkeypatch.setattr(SnrJudge, "score", score)
-    assert evaluate(settings).counts.failed == 0
+    second = evaluate(settings)
+    assert second.failures == []
+    assert not np.isnan(read_scores(tmp_path / "run")["judge_oq"].to_numpy()).any()
+
+
+def test_a_judge_that_is_named_and_cannot_be_used_is_told_at_once(
+    dataset: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(HiveError, match="--judge proces:x"):
+        evaluate(_settings(dataset, tmp_path / "run", metrics=("judge_oq",), judge="proces:x"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_metric_that_cannot_be_computed_costs_no_other(tmp_path: Path) -> None:
+    long = write_dataset(tmp_path / "long", {2: 1}, seconds=10.5)
+    names = ("si_sdr", "clap_a", "fad_onewin")
+    results = evaluate(_settings(long, tmp_path / "run", metrics=names))
+    assert results.counts.failed == 0
+    assert {each.metric for each in results.failures} == {
+        f"clap_a@{EMBEDDING}",
+        f"fad_onewin@{EMBEDDING}",
+    }
+    assert "10.5" in results.failures[0].error
+    assert np.isfinite(read_scores(tmp_path / "run")["si_sdr"].to_numpy()).all()
+    short = write_dataset(tmp_path / "short", {2: 1}, seconds=0.02)  # below 512 taps
+    settings = _settings(short, tmp_path / "run2", metrics=("si_sdr", "sdr_bss"))
+    results = evaluate(settings)
+    assert {each.metric for each in results.failures} == {"sdr_bss"}
+    assert np.isfinite(read_scores(tmp_path / "run2")["si_sdr"].to_numpy()).all()
+
+
+def test_sanity_rows_do_not_depend_on_the_model(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from baselines.reference import SilenceSeparator
+
+    whole = evaluate(_settings(dataset, tmp_path / "whole", metrics=("si_sdr", "stoi")))
+    separate = SilenceSeparator.separate
+
+    def picky(self, mixtures, queries):
+        if any(query.text == "Cat" for query in queries):
+            raise RuntimeError("no cats")
+        return separate(self, mixtures, queries)
+
+    monkeypatch.setattr(SilenceSeparator, "separate", picky)
+    settings = _settings(dataset, tmp_path / "picky", metrics=("si_sdr", "stoi"), model="silence")
+    failing = evaluate(settings)
+    assert failing.counts.failed > 0
+    assert failing.anchors == whole.anchors
+    assert failing.checks[-1].passed
 
 
 def test_metrics_without_their_network_are_said_to_be_missing(

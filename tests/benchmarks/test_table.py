@@ -5,10 +5,12 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from rich.console import Console
 
 from benchmarks import table
+from benchmarks.checks import check_run
 from benchmarks.report import tables
 from benchmarks.report.runs import load_runs
 from benchmarks.results import Results, read_results
@@ -80,6 +82,80 @@ def test_several_runs_side_by_side(results, printed):
     text = printed.export_text()
     assert "flat" not in text
     assert text.count(f"{aggregate(results, 'stoi', 'overall').mean:.3f}") == 2
+
+
+def edited(results: Results, edit) -> Results:
+    document = results.model_dump()
+    edit(document)
+    return Results.model_validate(document)
+
+
+@pytest.mark.parametrize("name", ["[red]x[/red]", "foo[/]", "[/]\\", "a:key:b"])
+def test_names_from_files_are_no_markup(results, printed, monkeypatch, name):
+    monkeypatch.setattr(table, "err", printed)
+
+    def edit(document):
+        document["model"]["name"] = f"model {name}"
+        document["dataset"]["name"] = f"data {name}"
+        document["unavailable"][0] |= {"metric": f"lost {name}", "reason": f"reason {name}"}
+        document["checks"][0] |= {"passed": False, "detail": f"detail {name}"}
+        for kind, key in (("metrics", "name"), ("aggregates", "metric"), ("anchors", "metric")):
+            for each in document[kind]:
+                if each[key] == "stoi":
+                    each[key] = f"m{name}"
+                    each |= {"unit": f"u{name}"} if kind == "metrics" else {}
+
+    odd = edited(results, edit)
+    table.show_results(odd)
+    table.show_comparison([odd, odd], [f"m{name}"])
+    text = printed.export_text()
+    assert f"model {name}: task hive on data {name}, split test" in text
+    for words in (f"m{name} ↑ u{name}", f"lost {name}: reason {name}", f"detail {name}"):
+        assert words in text
+    assert f"m{name}, u{name}" in text  # the title of the comparison
+    assert text.count(f"model {name}") == 3
+
+
+def test_the_notes_are_true_of_metrics_of_whole_sets(results, printed):
+    def with_fad(document):
+        document["metrics"].append(
+            document["metrics"][0] | {"name": "fad@standin:x", "unit": "", "scope": "set"}
+        )
+
+    def only_fad(document):
+        with_fad(document)
+        document["metrics"] = document["metrics"][-1:]
+
+    def notes(of: Results) -> tuple[bool, bool]:
+        table.show_results(of)
+        text = printed.export_text(clear=True)
+        return "from a bootstrap over recordings" in text, (
+            "fad@standin:x: one value for all items of a level as a set, [95 % interval from a "
+            "jackknife over recordings]" in text
+        )
+
+    assert notes(results) == (True, False)
+    assert notes(edited(results, with_fad)) == (True, True)
+    assert notes(edited(results, only_fad)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("si_sdr", "sdr_bss", "passed"),
+    [
+        (float("inf"), 131.0, True),  # both are exact within rounding
+        (float("inf"), float("inf"), True),
+        (float("-inf"), float("-inf"), True),
+        (float("nan"), 3.0, True),
+        (float("inf"), 60.0, False),
+        (115.0, 95.0, False),
+    ],
+)
+def test_an_infinite_score_is_one_above_what_rounding_leaves(si_sdr, sdr_bss, passed):
+    scores = pa.table({"si_sdr": [si_sdr], "sdr_bss": [sdr_bss]})
+    checks = check_run(scores, [], {}, residual=0.0, expected=1, failed=0)
+    found = next(one for one in checks if one["name"] == "sdr_bss_at_least_si_sdr")
+    assert found["passed"] is passed
+    assert "inf dB" not in found["detail"]
 
 
 def test_the_report_has_the_same_rows(folder, results):

@@ -243,6 +243,7 @@ def test_the_id_of_a_metric_changes_with_what_its_values_depend_on() -> None:
     assert len(set(found)) == len(names)
     assert ids(names) == found
     assert ids(("sdr_bss",), sample_rate=32_000)[0] == ids(("sdr_bss_32k",))[0]
+    assert ids(("sdr_bss_L512", "sdr_bss_bl48k")) == [found[0]] * 2  # what changes nothing
     standin = ids(("clap_a",), embedding="standin:logmel512")
     assert standin == ids(("clap_a@standin:logmel512",))
     assert standin != ids(("clap_a@standin:htsat-random",))

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import pytest
 import soundfile
 
 from hive.errors import HiveError
-from hive.protocol import Worker
+from hive.protocol import ClosedError, RefusedError, Worker
 
 HELLO = '{"type": "hello", "protocol": 1, "name": "w", "sample_rate": 8000}'
 
@@ -55,6 +57,13 @@ def _gone(pid: int) -> bool:
     while _alive(pid) and time.monotonic() < end:
         time.sleep(0.02)
     return not _alive(pid)
+
+
+def _wait_for(happened: Callable[[], object]) -> None:
+    end = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 ECHO = """
@@ -96,6 +105,10 @@ def test_the_greeting_says_protocol_and_device(tmp_path: Path) -> None:
         ('"details": []', r"field details of its hello is \[\]"),
         ('"checkpoint_sha256": "v2"', "field checkpoint_sha256 of its hello is 'v2', no SHA-256"),
         ('"checkpoint_sha256": 5', "field checkpoint_sha256 of its hello is 5"),
+        ('"details": {"loss": NaN}', "field details of its hello is no strict JSON"),
+        ('"details": {"a": [{"b": -1e999}]}', "field details of its hello is no strict JSON"),
+        (r'"details": {"a": "\\ud800"}', "field details of its hello is no strict JSON"),
+        (r'"name": "\\udfff"', "field name of its hello is no strict JSON"),
     ],
 )
 def test_a_hello_is_checked(tmp_path: Path, change: str, told: str) -> None:
@@ -109,6 +122,33 @@ def test_a_hello_is_checked(tmp_path: Path, change: str, told: str) -> None:
 def test_a_field_of_the_task_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(HiveError, match="field size of its hello is None"):
         _worker(_command(tmp_path, "say(HELLO)"), fields={"size": (int, ...)})
+
+
+def test_a_refusal_is_text_that_can_be_recorded_and_leaves_the_worker_running(
+    tmp_path: Path,
+) -> None:
+    body = """
+say(HELLO)
+for request in requests:
+    say('{"type": "result", "id": %d, "ok": false, "error": "a\\\\ud800b"}' % request["id"])
+"""
+    worker = _worker(_command(tmp_path, body))
+    try:
+        program = worker._program
+        with pytest.raises(RefusedError, match=r": a\?b\. Remedy"):
+            worker.ask({"type": "x"}, 20)
+        assert worker._program is program
+    finally:
+        worker.close()
+
+
+def test_a_reply_nested_too_deep_is_a_fault_of_the_worker(tmp_path: Path) -> None:
+    worker = _worker(_command(tmp_path, "say(HELLO)\nnext(requests)\nsay('[' * 200000)"))
+    try:
+        with pytest.raises(HiveError, match="is no JSON object"):
+            worker.ask({"type": "x"}, 20)
+    finally:
+        worker.close()
 
 
 def test_another_name_after_a_restart_is_refused(tmp_path: Path) -> None:
@@ -158,6 +198,100 @@ time.sleep(60)
         assert _gone(worker.hello["details"]["child"])
     finally:
         worker.close()
+
+
+@needs_proc
+def test_children_of_a_worker_that_ends_by_itself_are_ended(tmp_path: Path) -> None:
+    body = """
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+say(HELLO[:-1] + f', "details": {{"child": {child.pid}}}}}')
+list(requests)
+"""
+    worker = _worker(_command(tmp_path, body))
+    process = worker._program.process  # type: ignore[union-attr]
+    assert _alive(worker.hello["details"]["child"])
+    worker.close()
+    assert process.returncode == 0
+    assert _gone(worker.hello["details"]["child"])
+
+
+def test_a_request_larger_than_a_pipe_arrives_whole(tmp_path: Path) -> None:
+    worker = _worker(_command(tmp_path, ECHO))
+    text = "0123456789" * 50_000
+    try:
+        assert worker.ask({"type": "x", "text": text}, 20)["seen"]["text"] == text
+    finally:
+        worker.close()
+
+
+@needs_proc
+def test_a_worker_that_does_not_read_is_ended_in_time(tmp_path: Path) -> None:
+    worker = _worker(_command(tmp_path, "say(HELLO)\ntime.sleep(60)"))
+    pid = worker._program.process.pid  # type: ignore[union-attr]
+    try:
+        with pytest.raises(HiveError, match=r"no reply within 0\.2 s"):
+            worker.ask({"type": "x", "text": "x" * (1 << 21)}, 0.2)
+        assert _gone(pid)
+    finally:
+        worker.close()
+
+
+@needs_proc
+def test_close_ends_a_worker_at_work_and_who_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hive.process.GRACE_SECONDS", 50.0)  # is not waited for
+    # The child stays, with the worker's standard output open.
+    body = f"""
+child = subprocess.Popen(
+    [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
+)
+say(HELLO[:-1] + f', "details": {{{{"child": {{child.pid}}}}}}}}}}')
+next(requests)
+open({str(tmp_path / "mark")!r}, "w").close()
+time.sleep(60)
+"""
+    worker = _worker(_command(tmp_path, body))
+    pid = worker._program.process.pid  # type: ignore[union-attr]
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(worker.ask, {"type": "x"}, 100.0)
+            _wait_for((tmp_path / "mark").exists)
+            worker.close()
+            assert not _alive(pid)
+            with pytest.raises(ClosedError, match="was closed"):
+                answer.result(20)
+        assert not worker.folder.exists()
+        with pytest.raises(ClosedError):
+            worker.ask({"type": "x"}, 20)
+        with pytest.raises(ClosedError):
+            worker.write("a.wav", np.zeros(10, np.float32), 8000)
+    finally:
+        os.kill(worker.hello["details"]["child"], signal.SIGKILL)
+
+
+@needs_proc
+def test_close_ends_a_worker_that_is_being_started_again(tmp_path: Path) -> None:
+    body = f"""
+mark = {str(tmp_path / "mark")!r}
+if os.path.exists(mark):
+    with open(mark, "w") as handle:
+        handle.write(str(os.getpid()))
+    time.sleep(60)
+say(HELLO)
+open(mark, "w").close()
+next(requests)
+"""
+    worker = _worker(_command(tmp_path, body))
+    with pytest.raises(HiveError, match="exit status 0"):
+        worker.ask({"type": "x"}, 20)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(worker.ask, {"type": "x"}, 100.0)
+        _wait_for((tmp_path / "mark").read_text)
+        worker.close()
+        with pytest.raises(ClosedError):
+            answer.result(20)
+    assert _gone(int((tmp_path / "mark").read_text()))
 
 
 PARENT = """

@@ -290,3 +290,27 @@ def test_standins_and_other_weights_and_wrong_ids_are_found(tmp_path):
     assert ("metrics[1]", "sdr_bss_i comes from other weights than the published ones") in found
     assert [problem for field, problem in found if field == "metrics[2].id"]
     assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("identity.settings", {"filter_length": 4096}),
+        ("unit", ""),
+        ("scope", "set"),
+        ("higher_is_better", False),
+        ("identity.definition", "si_sdr"),
+        ("name", "sdr_bess"),
+    ],
+)
+def test_a_metric_is_what_its_name_says(tmp_path, field, value):
+    run = make_run(tmp_path / "run", mixtures=4)
+    changed = json.loads((run / "results.json").read_text())
+    record = changed["metrics"][0]
+    *path, last = field.split(".")
+    for part in path:
+        record = record[part]
+    record[last] = value
+    (run / "results.json").write_text(json.dumps(changed))
+    assert f"metrics[0].{field}" in fields(run) or field == "name"
+    assert check_run(run)

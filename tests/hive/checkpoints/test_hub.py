@@ -100,5 +100,6 @@ def test_a_download_goes_on_where_it_stopped(
     status = store.inspect(NAME)
     assert (status.state, status.has_tokenizer) == ("ready", True)
     assert status.manifest["source"]["sha256"] == sha256_file(published_file)
+    assert status.manifest["source"]["published"] is True
     entry = catalogue.find(NAME)
     assert (f"/{entry.repo}/resolve/{entry.revision}/{entry.filename}", half) in hub.ranges

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -44,7 +45,9 @@ def hub(published_file: Path, tokenizer: Path, monkeypatch: pytest.MonkeyPatch) 
     there = Hub({published_file.name: published_file, **{n: tokenizer / n for n in names}})
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", there)
     entries = tuple(
-        catalogue.Checkpoint(**{**vars(entry), "sha256": sha256_file(published_file)})
+        dataclasses.replace(
+            entry, sha256=sha256_file(published_file), size=published_file.stat().st_size
+        )
         if entry.name == NAME
         else entry
         for entry in catalogue.CATALOGUE
@@ -58,7 +61,7 @@ def only_nothing(root: Path) -> bool:
 
 
 def test_fetch(store_root: Path, hub: Hub, published_file: Path) -> None:
-    assert store.state(NAME) == "absent"
+    assert store.inspect(NAME).state == "absent"
     folder = install.fetch(NAME)
     assert folder == store_root / NAME == store.path(NAME)
     assert [file.name for file in store_root.iterdir()] == [NAME]
@@ -130,9 +133,17 @@ def test_fetch_adds_a_missing_tokenizer_only(
 
 
 def test_a_file_by_hand_must_be_the_published_one(
-    store_root: Path, published_file: Path, tmp_path: Path
+    store_root: Path, published_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = shutil.copy(published_file, tmp_path / "mine.pt")
+    size = file.stat().st_size
+    with monkeypatch.context() as patch:
+        patch.setattr(install, "sha256_file", None)  # its size says enough
+        with pytest.raises(HiveError, match=f"{size} bytes, published 1863587645") as caught:
+            install.convert(file, NAME)
+    assert "--allow-other" in caught.value.remedy
+    entries = [dataclasses.replace(entry, size=size) for entry in catalogue.CATALOGUE]
+    monkeypatch.setattr(catalogue, "CATALOGUE", tuple(entries))
     with pytest.raises(HiveError, match="published 8053c9775516") as caught:
         install.convert(file, NAME)
     assert "--allow-other" in caught.value.remedy
@@ -140,9 +151,33 @@ def test_a_file_by_hand_must_be_the_published_one(
     install.convert(file, NAME, allow_other=True)
     source = store.inspect(NAME).manifest["source"]
     assert (source["published"], source["file"], source["repo"]) == (False, "mine.pt", None)
-    # Of this one nobody has written down the hash.
-    install.convert(file, "clap-630k")
-    assert store.inspect("clap-630k").manifest["source"]["published"] is None
+    assert source["sha256"] == sha256_file(file)
+
+
+def test_a_file_by_hand_whose_hash_nobody_knows_is_not_called_published(
+    store_root: Path, published_file: Path, hub: Hub
+) -> None:
+    name, entry = "clap-630k", catalogue.find("clap-630k")
+    assert entry.sha256 is None
+    with pytest.raises(HiveError, match="its SHA-256 is not known") as caught:
+        install.convert(published_file, name)
+    assert "checkpoints fetch clap-630k" in caught.value.remedy
+    assert "--allow-other" in caught.value.remedy
+    install.convert(published_file, name, allow_other=True)
+    source = store.inspect(name).manifest["source"]
+    assert (source["published"], source["repo"]) == (False, None)
+    shutil.rmtree(store.path(name))
+    with pytest.raises(HiveError, match="cannot be fetched") as caught:
+        install.fetch(name)
+    assert caught.value.remedy.endswith("--tokenizer FOLDER --allow-other")
+    hub.files[entry.filename] = published_file
+    install.fetch(name)  # from the pinned commit
+    source = store.inspect(name).manifest["source"]
+    assert (source["published"], source["repo"], source["file"]) == (
+        True,
+        entry.repo,
+        entry.filename,
+    )
 
 
 def test_a_failed_conversion_leaves_what_was_there(filled: Path, tmp_path: Path) -> None:
@@ -224,20 +259,30 @@ def test_a_tokenizer_of_another_model(
 
 
 def test_the_manifest_and_the_sizes_say_the_state(filled: Path) -> None:
-    assert store.state(NAME) == "ready"
+    assert store.inspect(NAME).state == "ready"
     assert install.verify(NAME) == []
     manifest = json.loads((filled / "checkpoint.json").read_text())
-    for change in (
-        {"schema": 99},
-        {"name": "clap-630k"},
-        {"files": {}},
-        {"files": {"model.safetensors": {"size": 1, "sha256": "0"}}},
-        {"files": {"model.safetensors": 3}},
+    files, source = manifest["files"], manifest["source"]
+    weights = files["model.safetensors"]
+    for change, problem in (
+        ({"schema": 99}, "another version"),
+        ({"name": "clap-630k"}, "another checkpoint"),
+        ({"files": {}}, "model.safetensors is missing"),
+        ({"files": None}, "lists no files"),
+        ({"files": {"model.safetensors": {"size": 1, "sha256": "0"}}}, "another size"),
+        ({"files": {"model.safetensors": 3}}, "is none of this folder"),
+        ({"files": {**files, "../x": weights}}, "'../x' is none of this folder"),
+        ({"files": {"model.safetensors": {**weights, "size": "1"}}}, "has no size"),
+        ({"files": {"model.safetensors": {**weights, "sha256": None}}}, "no sha256"),
+        ({"source": None}, "its source has no sha256"),
+        ({"source": {**source, "published": None}}, "whether it is published"),
+        ({"source": {**source, "sha256": 5}}, "its source has no sha256"),
     ):
         (filled / "checkpoint.json").write_text(json.dumps({**manifest, **change}))
-        assert store.inspect(NAME).state == "damaged"
-        assert store.inspect(NAME).sha256 is None
-    for text in ("", "[]", "{"):
+        status = store.inspect(NAME)
+        assert (status.state, status.sha256, status.manifest) == ("damaged", None, {})
+        assert problem in status.problem
+    for text in ("", "[]", "{", "[" * 100_000):
         (filled / "checkpoint.json").write_text(text)
         assert store.inspect(NAME).state == "damaged"
     assert "checkpoint.json cannot be used" in install.verify(NAME)[0]
@@ -247,7 +292,7 @@ def test_a_file_that_is_missing_or_short(filled: Path) -> None:
     os.truncate(filled / "model.safetensors", 1000)
     assert "model.safetensors is missing or has another size" in store.inspect(NAME).problem
     (filled / "model.safetensors").unlink()
-    assert store.state(NAME) == "damaged"
+    assert store.inspect(NAME).state == "damaged"
 
 
 def test_verify_finds_a_changed_bit(filled: Path) -> None:
@@ -256,7 +301,7 @@ def test_verify_finds_a_changed_bit(filled: Path) -> None:
         byte = handle.read(1)
         handle.seek(-1, os.SEEK_CUR)
         handle.write(bytes([byte[0] ^ 1]))
-    assert store.state(NAME) == "ready"  # its size is right
+    assert store.inspect(NAME).state == "ready"  # its size is right
     assert "its hash differs" in install.verify(NAME)[0]
 
 

@@ -130,6 +130,9 @@ def test_a_place_that_cannot_be_written_to_is_reported_once(tmp_path):
 def test_the_default_folder_follows_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("HIVE_CACHE", str(tmp_path))
     assert default_folder() == tmp_path / "embeddings"
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HIVE_CACHE", "~/kept")
+    assert default_folder() == tmp_path / "home" / "kept" / "embeddings"
     monkeypatch.delenv("HIVE_CACHE")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert default_folder() == tmp_path / "home" / ".cache" / "hive" / "embeddings"

@@ -32,7 +32,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clap_keys, "ARCHITECTURES", known)
         patch.setenv("HIVE_CHECKPOINTS", str(folder / "store"))
-        install.convert(folder / "x.pt", NAME, tokenizer)
+        install.convert(folder / "x.pt", NAME, tokenizer, allow_other=True)
         install.convert(folder / "x.pt", "clap-music-audioset", allow_other=True)
         yield folder / "store"
 

@@ -16,6 +16,7 @@ class Toy:
     """Projects windows; vectors depend on how many windows come in a call, as rounding does."""
 
     info = EmbeddingInfo("toy", "toy", True, True, True, checkpoint_sha256="ab")
+    device = "cpu"
 
     def __init__(self):
         self.calls = []

@@ -28,7 +28,8 @@ def write(folder: Path, name: str, *files: str, published: bool = True) -> None:
     for file in ("model.safetensors", "config.json", *files):
         (folder / name / file).write_text(file)
         about[file] = {"size": len(file), "sha256": sha256_json(file)}
-    manifest = {"schema": 1, "name": name, "files": about, "source": {"published": published}}
+    source = {"published": published, "sha256": "0" * 64}
+    manifest = {"schema": 1, "name": name, "files": about, "source": source}
     (folder / name / "checkpoint.json").write_text(json.dumps(manifest))
 
 
@@ -62,7 +63,9 @@ def test_ready_with_and_without_a_tokenizer(store: Path) -> None:
     assert info.available
     assert (info.has_text, info.text_reason) == (False, "checkpoint clap-630k has no tokenizer")
     assert info.text_remedy == "hive-bench checkpoints fetch clap-630k"
-    assert "other weights than 630k-best.pt" in info.title
+    assert "weights not known to be 630k-best.pt" in info.title
+    assert not info.published
+    assert registry.describe("clap-music-audioset").published
 
 
 def test_damaged(store: Path) -> None:
@@ -73,6 +76,16 @@ def test_damaged(store: Path) -> None:
     assert "is damaged: model.safetensors" in info.reason
     assert info.checkpoint_sha256 is None
     assert info.remedy == "hive-bench checkpoints fetch clap-630k"
+
+
+@pytest.mark.parametrize("source", [None, {}, {"published": None, "sha256": "0"}])
+def test_a_manifest_that_does_not_say_where_weights_come_from(store: Path, source: object) -> None:
+    write(store, "clap-630k")
+    file = store / "clap-630k" / "checkpoint.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "source": source}))
+    info = registry.describe("clap-630k")
+    assert not info.available
+    assert "is damaged: checkpoint.json cannot be used" in info.reason
 
 
 def test_weights_that_are_none_are_an_error(store: Path) -> None:

@@ -111,3 +111,12 @@ def test_what_a_stand_in_lacks_it_says():
         standins.make("standin:htsat-random").text(["Rain"])
     with pytest.raises(HiveError, match="has no layers"):
         standins.make("standin:logmel512").audio(noise(), layers=True)
+
+
+def test_products_are_full_float32():
+    """No autocast: rounded to 16 bits, vectors would differ in the third digit."""
+    embedder = standins.make("standin:htsat-random")
+    window = noise(1)
+    plain = embedder.audio(window).vectors
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        np.testing.assert_array_equal(embedder.audio(window).vectors, plain)

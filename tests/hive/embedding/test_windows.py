@@ -59,15 +59,24 @@ def test_ten_seconds_give_ten_windows_and_the_first_is_full():
     assert np.count_nonzero(sliding[9]) == RATE
 
 
-@pytest.mark.parametrize("num_samples", [WINDOW, 6 * RATE])
-def test_tail_is_the_last_second_ten_times(num_samples):
+@pytest.mark.parametrize(("num_samples", "left"), [(WINDOW, RATE), (9 * RATE + 30_000, 30_000)])
+def test_tail_is_what_follows_after_nine_seconds_repeated(num_samples, left):
     samples = sound(num_samples)
-    np.testing.assert_array_equal(windows.tail(samples), np.tile(samples[-RATE:], 10))
+    expected = np.zeros(WINDOW, np.float32)
+    copies = WINDOW // left
+    expected[: copies * left] = np.tile(samples[9 * RATE :], copies)
+    np.testing.assert_array_equal(windows.tail(samples), expected)
 
 
-def test_tail_of_less_than_a_second_is_full():
-    samples = sound(30_000)
+@pytest.mark.parametrize("num_samples", [30_000, 6 * RATE, 9 * RATE])
+def test_up_to_nine_seconds_there_is_one_window(num_samples):
+    samples = sound(num_samples)
     np.testing.assert_array_equal(windows.tail(samples), windows.full(samples))
+
+
+def test_a_sound_above_ten_seconds_has_no_tail():
+    with pytest.raises(ValueError, match="does not fit"):
+        windows.tail(sound(WINDOW + 1))
 
 
 @pytest.mark.parametrize("cut", [windows.sliding, windows.tail])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -103,10 +105,68 @@ def test_a_judge_that_hangs_is_started_again(tmp_path: Path) -> None:
     try:
         with pytest.raises(HiveError, match=r"no reply within 1\.5 s") as caught:
             judge.score(MIXTURE, ESTIMATES[:1], ["hang"], 44100)
-        assert "timeout= of hive.judge.client.load" in caught.value.remedy
+        assert "HIVE_JUDGE_TIMEOUT (a request)" in caught.value.remedy
         assert judge.score(MIXTURE, ESTIMATES[:1], ["Dog"], 44100)[0, 0] == 3
     finally:
         judge.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "told"), [("crash", "exit status 7"), ("count", "its scores for 1 items")]
+)
+def test_a_judge_that_keeps_failing_is_given_up(tmp_path: Path, query: str, told: str) -> None:
+    judge = load(_spec("", str(tmp_path / "log")), timeout=20)
+    failures: dict[int, HiveError] = {}
+    try:
+        for _ in range(2):  # and is not asked again
+            with pytest.raises(HiveError, match="the judge failed 3 times in a row, the last one "
+                               f"with: worker .*{told}") as caught:  # fmt: skip
+                judge.score(MIXTURE, ESTIMATES, [query] * 7, 44100, on_failure=failures.__setitem__)
+            assert caught.value.remedy
+    finally:
+        judge.close()
+    # A batch, and two of its items.
+    assert (tmp_path / "log").read_text().split() == ["3", "1", "1"]
+    assert list(failures) == [0]
+
+
+def test_refusals_and_failures_between_scores_do_not_end_a_run(judge: ProcessJudge) -> None:
+    failures: dict[int, HiveError] = {}
+    judge.score(MIXTURE, ESTIMATES, ["refuse"] * 7, 44100, on_failure=failures.__setitem__)
+    assert list(failures) == list(range(7))
+    failures.clear()
+    queries = ["crash", "a", "count", "b", "nan", "text", "c"]
+    scores = judge.score(MIXTURE, ESTIMATES, queries, 44100, on_failure=failures.__setitem__)
+    assert list(failures) == [0, 2, 4, 5]
+    assert np.isfinite(scores[:, 0]).tolist() == [False, True, False, True, False, False, True]
+
+
+def test_close_from_another_thread_ends_score_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hive.process.GRACE_SECONDS", 50.0)  # is not waited for
+    log = tmp_path / "log"
+    judge = load(_spec("", str(log)), timeout=100)
+    failures: dict[int, HiveError] = {}
+
+    def work() -> None:
+        judge.score(
+            MIXTURE, ESTIMATES, ["hang"] * 7, 44100, on_failure=failures.__setitem__
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(1) as pool:
+        scores = pool.submit(work)
+        end = time.monotonic() + 20
+        while not log.exists():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        judge.close()
+        with pytest.raises(HiveError, match="was closed"):
+            scores.result(20)
+    assert not failures
+    assert log.read_text() == "3\n"
+    with pytest.raises(HiveError, match="was closed"):
+        work()
 
 
 def test_close_ends_the_worker_and_removes_its_files(judge: ProcessJudge) -> None:
@@ -169,6 +229,32 @@ def test_the_environment_may_name_the_judge(monkeypatch: pytest.MonkeyPatch) -> 
     judge = load(timeout=20)
     judge.close()
     assert judge.name == "answers"
+
+
+def test_the_environment_may_set_the_time_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIVE_JUDGE_START_TIMEOUT", "1")
+    with pytest.raises(HiveError, match="no reply within 1 s") as caught:
+        load(_spec("slow"))
+    assert "set HIVE_JUDGE_TIMEOUT" in caught.value.remedy
+    assert "HIVE_JUDGE_START_TIMEOUT" in caught.value.remedy
+    monkeypatch.setenv("HIVE_JUDGE_START_TIMEOUT", "")
+    monkeypatch.setenv("HIVE_JUDGE_TIMEOUT", "0.5")
+    judge = load(_spec())
+    try:
+        with pytest.raises(HiveError, match=r"no reply within 0\.5 s"):
+            judge.score(MIXTURE, ESTIMATES[:1], ["hang"], 44100)
+    finally:
+        judge.close()
+
+
+@pytest.mark.parametrize("variable", ["HIVE_JUDGE_TIMEOUT", "HIVE_JUDGE_START_TIMEOUT"])
+@pytest.mark.parametrize("value", ["10 min", "0", "-1", "nan", "inf", "1e300"])
+def test_a_time_limit_must_be_a_number_of_seconds(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(HiveError, match=f"{variable} is '{value}', no number of seconds"):
+        load(_spec())
 
 
 @pytest.mark.parametrize(

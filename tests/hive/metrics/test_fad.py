@@ -21,7 +21,13 @@ from hive.metrics.fad import (
     set_vectors,
 )
 from hive.metrics.frechet import distance_of_vectors
-from hive.metrics.setvalue import extrapolate, paired_distance, unpaired_distance
+from hive.metrics.setvalue import (
+    PairedSets,
+    SetValue,
+    extrapolate,
+    paired_distance,
+    unpaired_distance,
+)
 
 
 def sounds(count, dimensions=12, windows=5, seed=0, shift=0.0):
@@ -109,7 +115,7 @@ def test_the_interval_is_as_wide_as_values_scatter():
 
 
 def test_groups_are_whole_recordings_of_nearly_equal_size():
-    windows = sounds(100)
+    windows = [5] * 100
     recordings = [f"r{index % 37}" for index in range(100)]
     group_of = setvalue._grouped(recordings, windows)
     assert len(set(group_of)) == setvalue.GROUPS
@@ -119,6 +125,83 @@ def test_groups_are_whole_recordings_of_nearly_equal_size():
     assert counts.max() - counts.min() <= 3
     backwards = setvalue._grouped(recordings[::-1], windows)
     np.testing.assert_array_equal(backwards[::-1], group_of)
+
+
+def test_sets_that_come_item_by_item_have_the_values_of_whole_ones():
+    """Items in any order, of unlike length, in more blocks than one: each set computed anew."""
+    rng = np.random.default_rng(3)
+    windows = rng.integers(1, 12, 600)
+    recordings = [f"r{index % 23}" for index in range(600)]
+    x, y = (
+        [rng.standard_normal((count, 6)).astype(np.float32) + 30 + 0.2 * side for count in windows]
+        for side in (0, 1)
+    )
+    sets = PairedSets(recordings, windows.tolist())
+    for item in rng.permutation(600):
+        sets.add(int(item), x[item].copy(), y[item].copy())
+    result = sets.value()
+    assert result.value == pytest.approx(by_sqrtm(x, y), abs=1e-10)
+    assert (result.n_files, result.n_windows) == (600, int(windows.sum()))
+    whole = paired_distance(x, y, recordings)
+    assert result.value == pytest.approx(whole.value, abs=1e-12)
+    assert result.half == pytest.approx(whole.half, abs=1e-12)
+    group_of = setvalue._grouped(recordings, windows.tolist())
+    left = np.array(
+        [
+            by_sqrtm(*([side[i] for i in np.flatnonzero(group_of != g)] for side in (x, y)))
+            for g in range(20)
+        ]
+    )
+    sizes = np.bincount(group_of, windows)
+    h = sizes.sum() / sizes
+    centre = 20 * result.value - np.sum((1 - 1 / h) * left)
+    variance = np.mean((h * result.value - (h - 1) * left - centre) ** 2 / (h - 1))
+    assert result.half == pytest.approx(
+        scipy.stats.t.ppf(0.975, 19) * math.sqrt(variance), rel=1e-5
+    )
+    assert sets.value() == result
+
+
+def test_without_an_interval_there_is_one_group():
+    x, y = sounds(30), sounds(30, seed=1)
+    plain = paired_distance(x, y, names(30), interval=False)
+    assert plain.value == pytest.approx(paired_distance(x, y, names(30)).value, abs=1e-12)
+    assert np.isnan([plain.half, plain.low, plain.high]).all()
+
+
+def test_the_lower_end_is_clipped_and_the_half_width_is_not():
+    x = sounds(30)
+    near = paired_distance(x, sounds(30, seed=1), names(30))
+    assert near.low == max(0, near.value - near.half)
+    assert near.high == near.value + near.half
+    wide = SetValue(value=1.0, half=3.0, n_files=2, n_windows=20, low_rank=True)
+    assert (wide.low, wide.high) == (0, 4)
+
+
+def test_items_that_are_missing_twice_there_or_of_another_length_are_refused():
+    x = sounds(3)
+    sets = PairedSets(names(3), [5, 5, 5])
+    sets.add(0, x[0], x[0])
+    with pytest.raises(ValueError, match="no item 0, or it was added before"):
+        sets.add(0, x[0], x[0])
+    with pytest.raises(ValueError, match="no item -1"):
+        sets.add(-1, x[0], x[0])
+    with pytest.raises(ValueError, match="which was to have 5"):
+        sets.add(1, x[1], x[1][:4])
+    with pytest.raises(ValueError, match="0 windows of its reference"):
+        sets.add(1, x[1][:0], x[1])
+    with pytest.raises(ValueError, match="2 of 3 items are missing"):
+        sets.value()
+    with pytest.raises(ValueError, match="3 recordings, and numbers of windows for 2"):
+        PairedSets(names(3), [5, 5])
+    with pytest.raises(ValueError, match="no window"):
+        PairedSets(names(2), [5, 0])
+    with pytest.raises(ValueError, match="reference set has 0 windows"):
+        PairedSets([], []).value()
+    bad = PairedSets(["one"], [5])
+    bad.add(0, np.full((5, 3), np.nan, np.float32), np.ones((5, 3), np.float32))
+    with pytest.raises(ValueError, match="NaN"):
+        bad.value()
 
 
 def test_identical_sets_and_single_recordings():

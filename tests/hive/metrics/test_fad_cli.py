@@ -64,6 +64,14 @@ def test_json_has_the_value_and_all_that_it_rests_on(folders, tmp_path):
     assert again == {key: facts[key] for key in again}
 
 
+def test_the_device_may_be_found(folders, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for folder in folders:
+        (folder / "1.wav").unlink()
+    plain = run(*folders, "--embedding", NAME, "--json")
+    assert run(*folders, "--embedding", NAME, "--json", "--device", "auto").stdout == plain.stdout
+
+
 def test_other_names_are_no_pairs(folders):
     (folders[1] / "2.wav").rename(folders[1] / "9.wav")
     facts = json.loads(run(*folders, "--embedding", NAME, "--json").stdout)
@@ -99,6 +107,10 @@ def test_errors_name_file_and_remedy(folders, tmp_path):
         run(folders[0], tmp_path / "empty", "--embedding", NAME)
     with pytest.raises(HiveError, match="--inf goes with --engine hive"):
         run(*folders, "--inf", "--engine", "fadtk")
+    with pytest.raises(HiveError, match="--device tpu: no such device"):
+        run(*folders, "--embedding", NAME, "--device", "tpu")
+    with pytest.raises(HiveError, match=r"--device cuda:99: this machine has \d+ CUDA devices"):
+        run(*folders, "--embedding", NAME, "--device", "cuda:99")
     with pytest.raises(HiveError, match="embedding 'other' is not known"):
         run(*folders, "--embedding", "other")
     (folders[1] / "3.wav").write_bytes(b"RIFF")

@@ -6,7 +6,7 @@ import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hive.metrics.frechet import Moments, distance, distance_of_vectors, moments, total
+from hive.metrics.frechet import Accumulator, Moments, distance, distance_of_vectors, moments, total
 
 
 def vectors(count, dimensions, seed=0, shift=0.0):
@@ -84,6 +84,25 @@ def test_moments_add_up_and_come_apart(sizes, seed):
         assert left.count == rest.count
         np.testing.assert_allclose(left.mean, rest.mean, rtol=1e-13)
         np.testing.assert_allclose(left.scatter, rest.scatter, atol=1e-9)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 1500), min_size=1, max_size=6), st.integers(0, 99))
+def test_vectors_that_come_in_pieces_have_the_moments_of_all(sizes, seed):
+    whole = vectors(sum(sizes) + 1, 3, seed, shift=100.0)
+    gathered = Accumulator()
+    for part in np.split(whole, np.cumsum(sizes)):
+        piece = part.copy()
+        gathered.add(piece)
+        piece[:] = np.nan  # it was copied
+    for _ in range(2):  # asking changes nothing
+        found = gathered.moments()
+        assert found.count == len(whole)
+        np.testing.assert_allclose(found.mean, whole.mean(0), rtol=1e-14)
+        expected = (whole - whole.mean(0)).T @ (whole - whole.mean(0))
+        np.testing.assert_allclose(found.scatter, expected, rtol=1e-10, atol=1e-9)
+    with pytest.raises(ValueError, match="one D"):
+        gathered.add(np.zeros((2, 4)))
 
 
 def test_a_far_mean_costs_no_digits():

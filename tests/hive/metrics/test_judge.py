@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import pickle
 import shlex
 import sys
+import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -85,6 +88,22 @@ def test_the_single_functions_give_the_same(tmp_path: Path) -> None:
     for function, score in zip((judge_oq, judge_rec, judge_pre, judge_fai), expected, strict=True):
         value = function(**given, reference=reference, judge="standin:judge-snr")
         assert float(value) == pytest.approx(score, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_single_functions_show_their_arguments(name: str) -> None:
+    function = getattr(judging, name)
+    expected, found = inspect.signature(judge_scores), inspect.signature(function)
+    assert found.parameters == expected.parameters
+    assert set(found.parameters) >= {"estimate", "mixture", "text", "sample_rate", "on_bad"}
+    hints = typing.get_type_hints(function)
+    assert hints["return"] == np.ndarray[typing.Any, np.dtype[np.float64]] == judging.FloatArray
+    assert found.return_annotation == "FloatArray"
+    assert (function.__name__, function.__module__) == (name, judging.__name__)
+    assert "about 1 to 5" in function.__doc__
+    assert pickle.loads(pickle.dumps(function)) is function
+    with pytest.raises(TypeError, match="'other'"):
+        function(estimate=R, mixture=MIXTURE, text="a", sample_rate=RATE, other=1)
 
 
 def test_a_judge_loaded_here_is_closed_again(tmp_path: Path) -> None:

@@ -35,17 +35,16 @@ def signals():
     references[2] = 0
     estimates = references + 0.05 * rng.standard_normal(references.shape)
     estimates[1] = 0
-    return estimates, references, references.sum(axis=0)
+    return estimates, references
 
 
 @pytest.fixture(scope="module")
 def inputs(extractor, signals):
     need = wanted(METRICS)
-    estimates, references, mixture = signals
+    estimates, references = signals
     return {
         "estimates": [extractor.features(signal, RATE, need) for signal in estimates],
         "references": [extractor.features(signal, RATE, need) for signal in references],
-        "mixture": extractor.features(mixture, RATE, need),
         "texts": [extractor.text(text) for text in ("Rain", "Engine", "Wind")],
     }
 
@@ -58,28 +57,22 @@ def single(name):
 
 
 @pytest.mark.parametrize("name", ITEM_METRICS)
-def test_values_and_anchors_are_those_of_the_single_functions(name, extractor, signals, inputs):
-    estimates, references, mixture = signals
+def test_values_are_those_of_the_single_functions(name, extractor, signals, inputs):
+    estimates, references = signals
     given = {"sample_rate": RATE, "embedding": extractor}
     if name.startswith("clap_t"):
         given["text"] = ["Rain", "Engine", "Wind"]
     else:
         given["reference"] = references
-    values = perceptual_metrics(**inputs, names=[name], anchors=[name])
-    assert list(values) == [name, f"mixture:{name}"]
+    values = perceptual_metrics(**inputs, names=[name])
     np.testing.assert_array_equal(values[name], single(name)(estimate=estimates, **given))
-    mixtures = np.stack([mixture] * 3)
-    np.testing.assert_array_equal(
-        values[f"mixture:{name}"], single(name)(estimate=mixtures, **given)
-    )
 
 
 def test_a_silent_reference_is_undefined_and_a_silent_estimate_is_not(inputs):
-    values = perceptual_metrics(**inputs, names=ITEM_METRICS, anchors=ITEM_METRICS)
+    values = perceptual_metrics(**inputs, names=ITEM_METRICS)
     for name in ITEM_METRICS:
         undefined = not name.startswith("clap_t")
-        for key in (name, f"mixture:{name}"):
-            assert np.isnan(values[key]).tolist() == [False, False, undefined]
+        assert np.isnan(values[name]).tolist() == [False, False, undefined]
 
 
 def test_all_come_in_the_order_asked_for(inputs):
@@ -140,8 +133,6 @@ def test_what_is_missing_is_named(inputs):
         perceptual_metrics(estimates=estimates, names=["clap_a"])
     with pytest.raises(ValueError, match="texts= is missing"):
         perceptual_metrics(estimates=estimates, names=["clap_t"])
-    with pytest.raises(ValueError, match="mixture= is missing"):
-        perceptual_metrics(estimates=estimates, texts=inputs["texts"], names=[], anchors=["clap_t"])
     with pytest.raises(ValueError, match="1 references for 3 estimates"):
         perceptual_metrics(
             estimates=estimates, references=inputs["references"][:1], names=["clap_a"]

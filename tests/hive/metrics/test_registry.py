@@ -86,6 +86,12 @@ def test_suffixes_that_a_metric_does_not_have_are_refused(name):
         registry.resolve(name)
 
 
+@pytest.mark.parametrize("name", ["sdr_bss_L0", "sdr_bss_0k", "sdr_bss_d1.2.3", "si_sdr_bl0.5k"])
+def test_numbers_out_of_range_are_refused(name):
+    with pytest.raises(HiveError, match=r"out of range|no metric"):
+        registry.resolve(name)
+
+
 def test_another_rate_is_the_same_as_resampling_all_signals_first():
     from hive.audio import resample
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -85,6 +86,44 @@ def test_a_tone_that_fades_is_scored_although_its_matrix_is_singular():
     value = score(sdr_bss, tone + noise, tone)
     assert value == pytest.approx(20, abs=0.2)
     assert score(sdr_bss, tone, tone) == math.inf
+
+
+@pytest.fixture(scope="module")
+def swelled():
+    """A tone that swells and fades, brought from 2 kHz to 44.1 kHz: its matrix is singular."""
+    tone = 0.3 * np.hanning(4000) * np.sin(2 * np.pi * 100 * np.arange(4000) / 2000)
+    return soxr.resample(tone, 2000, 44_100)
+
+
+@pytest.mark.parametrize("settings", [{}, {"zero_mean": True}, {"filter_length": 64}])
+def test_a_scaled_copy_is_exact_although_its_matrix_is_singular(swelled, settings):
+    assert score(sdr_bss, 0.7 * swelled, swelled, **settings) == math.inf
+    mixture = swelled + np.random.default_rng(5).standard_normal(len(swelled))
+    signals = {"estimate": 0.7 * swelled, "reference": swelled, "mixture": mixture}
+    assert float(sdr_bss_i(**signals, **settings)) == math.inf
+    assert score(sdr_bss, 0.7 * swelled, swelled, load_diag=1e-3, **settings) < 60
+
+
+def test_a_mean_that_is_kept_is_no_part_of_a_copy(swelled):
+    offset = 0.7 * swelled + 0.01
+    assert score(sdr_bss, offset, swelled) < 40
+    assert score(sdr_bss, offset, swelled, zero_mean=True) == math.inf
+
+
+@pytest.mark.parametrize("level", [60, 95, 110, 125])
+def test_a_longer_filter_fits_no_worse_although_the_matrix_is_singular(swelled, level):
+    noise = np.random.default_rng(4).standard_normal(len(swelled))
+    noise *= 10 ** (-level / 20) * np.linalg.norm(swelled) / np.linalg.norm(noise)
+    estimate = swelled + noise
+    least = score(si_sdr, estimate, swelled)
+    assert least == pytest.approx(level, abs=0.1)
+    assert score(sdr_bss, estimate, swelled) >= least - 10 ** (level / 10 - 14)
+
+
+def test_huge_and_tiny_copies_are_exact():
+    """Energies of 1e200 and more, whose squares no float holds."""
+    assert score(sdr_bss, 1e101 * NOISE, 1e101 * NOISE) == math.inf
+    assert score(sdr_bss, 1e-101 * NOISE, NOISE) == math.inf
 
 
 def test_odd_cases():
