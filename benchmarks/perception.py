@@ -1,7 +1,7 @@
 """Perceptual metrics of the items of one mixture, from one pass of the network for each signal.
 
-What is found about true sources and mixtures is kept on disk, so a second model is scored at half
-the cost; see `hive.embedding.cache`.
+What is found about true sources is kept on disk, so a second model is scored at half the cost; see
+`hive.embedding.cache`.
 """
 
 from __future__ import annotations

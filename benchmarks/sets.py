@@ -111,11 +111,11 @@ class _Table:
     def add(self, vectors: dict[VectorKey, Float]) -> None:
         """Take what a chunk holds."""
         for key, estimate in vectors.items():
-            if (*key[:3],) != (*self._head, self.row):
+            if key[:2] != self._head or key[2] != self.row:
                 continue
-            reference = vectors[(*self._head, "reference", key[3], key[4])]
+            truth: VectorKey = (key[0], key[1], "reference", key[3], key[4])
             for one in self._sets.values():
-                one.add((key[3], key[4]), reference, estimate)
+                one.add((key[3], key[4]), vectors[truth], estimate)
 
     def aggregates(self) -> list[Aggregate]:
         """Return the values of the sizes, of all of them on average, and of all items."""
