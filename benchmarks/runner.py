@@ -251,6 +251,7 @@ class _Run:
                 sources=attempt.sample.sources,
                 estimates={name: each.samples for name, each in attempt.estimates.items()},
                 sample_rate=self.dataset.sample_rate,
+                labels={target.source_id: target.label for target in attempt.targets},
                 texts=self.texts.vectors(queries),
                 device=self.device,
             ),

@@ -23,6 +23,9 @@ KEY = re.compile(r"[a-z0-9_-]+")
 IDENTITY = ("task", "mix_id", "source_id", "num_sources", "label", "query", "recording_id")
 RANGES = {
     "stoi": (-1.0, 1.0),
+    "stoi_speech": (-1.0, 1.0),
+    "re_corr": (0.0, 1.0),
+    "re_share": (0.0, 1.0),
     "estoi": (-1.0, 1.0),
     "clap_a": (-1.0, 1.0),
     "clap_t": (-1.0, 1.0),

@@ -57,6 +57,7 @@ class Material:
         sources: Its stems by source_id, shape (T,).
         estimates: Estimates by source_id of their target, shape (T,).
         sample_rate: Rate of all of these in Hz.
+        labels: Labels of the targets, by source_id.
         texts: Unit vectors of the queries, by embedding and source_id.
         device: Torch device for metrics that can use one; "cpu" for the arrays' own code.
         lasting: Whether the estimates are the same for every model, so that what is found about
@@ -67,6 +68,7 @@ class Material:
     sources: Mapping[str, Float]
     estimates: Mapping[str, Float]
     sample_rate: int
+    labels: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, Mapping[str, Float]] = field(default_factory=dict)
     device: str = "cpu"
     lasting: bool = False

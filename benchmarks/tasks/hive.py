@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.perception import score_perceptual
 from benchmarks.tasks import Material, Scored, Target, Values
-from benchmarks.tasks.values import signal_pass, silent_flags, value_or_share
+from benchmarks.tasks.values import below, signal_pass, silent_flags, value_or_share
 from hive.metrics import MetricInfo, get
 from hive.metrics.registry import Metric, resolve
 
@@ -38,8 +38,11 @@ class HiveTask:
         "si_sdr_i",
         "sdr_plain",
         "stoi",
+        "stoi_speech",
         "re_sdr",
         "re_si_sdr",
+        "re_corr",
+        "re_share",
         *_PERCEPTUAL,
         *_JUDGE,
     )
@@ -99,6 +102,11 @@ class HiveTask:
             # All sources at once share the work on the mixture; one by one only if that fails.
             if group and not scored.values.keys() & set(group):
                 _score_group(scored, group, material, single)
+        for name, values in scored.values.items():
+            label = material.labels.get(name, "")
+            for one in found:
+                if one.info.below and label not in below(one.info.below):
+                    values.pop(one.name, None)
         if scored.values and len(material.sources) > 1:
             first = next(name for name in material.sources if name in scored.values)
             scored.values[first] |= _score_whole(material, scored, whole)

@@ -19,6 +19,14 @@ def signal_pass(device: str) -> Callable[..., Any]:
     return functools.partial(signal_metrics, device=None if device == "cpu" else device)
 
 
+@functools.cache
+def below(node: str) -> frozenset[str]:
+    """Return the names of the classes below a node of the ontology."""
+    from hive import labels
+
+    return frozenset(label.name for label in labels.descendants(node))
+
+
 def value_or_share(metric: Metric, value: Callable[[str], Any]) -> float:
     """Return the value of a metric; for a share, that of one item: 0 or 1, whose mean is the share.
 

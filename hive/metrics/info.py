@@ -36,6 +36,7 @@ class MetricInfo:
         share_of: For shares, the metric whose values are counted.
         features: What it takes of an embedding; empty if it needs none.
         judged: Whether the values come from a judge, a model in a process of its own.
+        below: Node of the ontology; only items with a label below it are scored. Empty for all.
         options: Settings that may show as suffixes of the name.
         packages: Distributions whose versions the value may depend on.
         revision: Number of the definition; it grows when values change.
@@ -54,6 +55,7 @@ class MetricInfo:
     share_of: str = ""
     features: tuple[Feature, ...] = ()
     judged: bool = False
+    below: str = ""
     options: tuple[str, ...] = ()
     packages: tuple[str, ...] = ("numpy", "scipy")
     revision: int = 1

@@ -12,9 +12,13 @@ re_sdr_bss
 prop_over_sdr, prop_over_si_sdr
     Share of mixtures whose re_sdr_bss or re_si_sdr exceeds 15 dB (ClearSep, table 4).
 
-A copy of the mixture as one track and silence as the rest is perfect by these: report beside them
-whether the tracks differ. A mixture needs two labels or more. Odd cases as in `hive.metrics.sdr`;
-an item with a missing track, given as NaN, scores NaN with `on_bad="nan"`.
+re_corr, re_share
+    Largest correlation of two tracks, and largest share of a track in the energy. A copy of the
+    mixture as one track and silence as the rest is perfect by the others, and so are equal parts
+    of it: the former has a share of 1, the latter a correlation of 1.
+
+A mixture needs two labels or more. Odd cases as in `hive.metrics.sdr`; an item with a missing
+track, given as NaN, scores NaN with `on_bad="nan"`.
 """
 
 from __future__ import annotations
@@ -27,7 +31,16 @@ import numpy.typing as npt
 
 from hive.metrics import sdr, sdr_bss
 from hive.metrics.info import MetricInfo
-from hive.metrics.validate import Batch, FloatArray, Length, OnBad, as_floats, load, match_length
+from hive.metrics.validate import (
+    SILENCE_RMS,
+    Batch,
+    FloatArray,
+    Length,
+    OnBad,
+    as_floats,
+    load,
+    match_length,
+)
 
 Compat: TypeAlias = Literal["torchmetrics"] | None
 
@@ -72,6 +85,32 @@ METRICS = (
         _INPUTS,
         scope="mixture",
         options=("compat",),
+    ),
+    MetricInfo(
+        "re_corr",
+        "Track correlation",
+        "",
+        False,
+        "Largest correlation of two tracks of a mixture: 1 where a track is there twice.",
+        "max |<e_i, e_j>| / (|e_i| |e_j|), i != j, over tracks that are not silent",
+        "this package; shows what Re-SDR cannot",
+        "hive.metrics.remix:re_corr",
+        _INPUTS,
+        scope="mixture",
+        packages=("numpy",),
+    ),
+    MetricInfo(
+        "re_share",
+        "Largest track",
+        "",
+        False,
+        "Largest share of a track in the energy of all: 1 where one track has everything.",
+        "max |e_i|^2 / sum |e_j|^2",
+        "this package; shows what Re-SDR cannot",
+        "hive.metrics.remix:re_share",
+        _INPUTS,
+        scope="mixture",
+        packages=("numpy",),
     ),
     MetricInfo(
         "prop_over_sdr",
@@ -170,6 +209,53 @@ def re_sdr_bss(
     """BSS-eval SDR of the remix in dB; arguments as `re_si_sdr`."""
     batch = _load(estimate, mixture, length, on_bad, compat)
     return sdr_bss.bss_values(batch, batch.estimates, sdr_bss.Options(compat=compat))
+
+
+def re_corr(
+    *,
+    estimate: npt.ArrayLike,
+    mixture: npt.ArrayLike,
+    reference: npt.ArrayLike | None = None,
+    sample_rate: int | None = None,
+    length: Length = "strict",
+    on_bad: OnBad = "raise",
+) -> FloatArray:
+    """Largest correlation of two tracks, 0 to 1; arguments as `re_sdr`.
+
+    Silent tracks have none; 0 if fewer than two are left.
+    """
+    _load(estimate, mixture, length, on_bad)  # the same checks as the others of the family
+    tracks = as_floats(estimate, "estimate")
+    gram = tracks @ np.swapaxes(tracks, -1, -2)
+    norms = np.sqrt(np.diagonal(gram, axis1=-2, axis2=-1))
+    heard = norms / math.sqrt(tracks.shape[-1]) >= SILENCE_RMS
+    scale = np.where(heard, norms, np.inf)
+    corr = np.abs(gram) / (scale[..., :, None] * scale[..., None, :])
+    corr[..., np.arange(corr.shape[-1]), np.arange(corr.shape[-1])] = 0.0
+    return np.asarray(corr.max(axis=(-2, -1)), np.float64)
+
+
+def re_share(
+    *,
+    estimate: npt.ArrayLike,
+    mixture: npt.ArrayLike,
+    reference: npt.ArrayLike | None = None,
+    sample_rate: int | None = None,
+    length: Length = "strict",
+    on_bad: OnBad = "raise",
+) -> FloatArray:
+    """Largest share of a track in the energy of all, 1/S to 1; arguments as `re_sdr`.
+
+    NaN if all tracks are silent.
+    """
+    _load(estimate, mixture, length, on_bad)
+    tracks = as_floats(estimate, "estimate")
+    energy = np.einsum("...t,...t->...", tracks, tracks)
+    total = energy.sum(axis=-1)
+    silent = np.sqrt(total / tracks.shape[-1]) < SILENCE_RMS
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = energy.max(axis=-1) / total
+    return np.asarray(np.where(silent, np.nan, share), np.float64)
 
 
 def prop_over(values: npt.ArrayLike, threshold: float = 15.0) -> float:

@@ -35,6 +35,7 @@ _FUNCTIONS: Mapping[str, _Function] = {
     "sdr_plain": lambda b, tested, _, o: sdr.plain_values(b, tested, **o),
     "si_sdr": lambda b, tested, _, o: sdr.si_values(b, tested, **o),
     "stoi": lambda b, tested, rate, o: stoi.stoi_values(b, tested, rate),
+    "stoi_speech": lambda b, tested, rate, o: stoi.stoi_values(b, tested, rate),
     "estoi": lambda b, tested, rate, o: stoi.stoi_values(b, tested, rate, extended=True),
     "sdr_bss_i": lambda b, _, __, o: sdr_bss.bss_improvement(b, sdr_bss.Options(**o)),
     "sdr_plain_i": lambda b, _, __, o: sdr.plain_improvement(b, **o),

@@ -70,6 +70,18 @@ METRICS = (
         ("estimate", "reference", "sample_rate"),
     ),
     MetricInfo(
+        "stoi_speech",
+        "STOI of speech",
+        "",
+        True,
+        "STOI of the items whose label is a kind of speech, which is what it is a measure of.",
+        "stoi(e, r) where r is speech",
+        "this package",
+        "hive.metrics.stoi:stoi",
+        ("estimate", "reference", "sample_rate"),
+        below="Speech",
+    ),
+    MetricInfo(
         "estoi",
         "ESTOI",
         "",

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from benchmarks.checks import check_run
 from benchmarks.results import json_schema, read_results
+from hive import console
 from hive.errors import HiveError
 from hive.main import build
 
@@ -80,10 +81,13 @@ def test_infinite_scores_are_shown_beside_the_mean(dataset: Path, tmp_path: Path
     assert "12 of 12 estimates are silent" in result.output
 
 
-def test_a_narrow_console_gets_several_tables(dataset: Path, tmp_path: Path) -> None:
+def test_a_narrow_console_gets_several_tables(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console.out, "width", 40)
     arguments = ["evaluate", "--benchmark", str(dataset), "--out", str(tmp_path / "run")]
     arguments += ["--model", "mixture", "--workers", "0", "--metrics", "si_sdr,si_sdr_i,sdr_plain"]
-    result = CliRunner().invoke(build(), arguments, env={"COLUMNS": "40"})
+    result = CliRunner().invoke(build(), arguments)
     assert result.output.count("sources ") == 3
 
 

@@ -147,7 +147,8 @@ def test_sanity_rows(dataset: Path, tmp_path: Path) -> None:
 def test_workers_interruptions_and_a_warm_cache_change_nothing(
     dataset: Path, tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = _settings(dataset, tmp_path / "whole")
+    names = ("si_sdr", "fad_pair", "fad_onewin", "lpaps")
+    whole = _settings(dataset, tmp_path / "whole", metrics=names, limit=4)
     evaluate(whole)
     assert any(own_cache.rglob("*")), "nothing was kept"
     evaluate(replace(whole, out=tmp_path / "worker", workers=1))

@@ -269,3 +269,15 @@ def test_standins_are_marked() -> None:
     assert found.columns == ("clap_a@standin:logmel512", "lpaps@standin:htsat-random")
     assert all(each.standin and "standin:" in each.title for each in found.metrics)
     assert "no layers" in found.unavailable[0].reason
+
+
+def test_stoi_of_speech_is_that_of_the_items_that_are_speech() -> None:
+    sources = dict(zip(("s1", "s2"), _noise(2, RATE), strict=True))
+    labels_of = {"s1": "Male speech, man speaking", "s2": "Dog"}
+    mixture = sources["s1"] + sources["s2"]
+    material = tasks.Material(
+        mixture, sources, dict.fromkeys(sources, mixture), RATE, labels=labels_of
+    )
+    scored = tasks.get("hive").score(material, ["stoi", "stoi_speech"])
+    assert scored.values["s1"]["stoi_speech"] == scored.values["s1"]["stoi"]
+    assert "stoi_speech" not in scored.values["s2"]

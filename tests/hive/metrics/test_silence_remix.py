@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from hive.metrics import get
 from hive.metrics.remix import prop_over, re_sdr, re_sdr_bss, re_si_sdr
 from hive.metrics.sdr_bss import sdr_bss
 from hive.metrics.silence import silence_sdr, silence_sdr_bss, silence_si_sdr, silent_rate
@@ -116,3 +117,29 @@ def test_the_share_above_a_threshold_is_strict():
     assert prop_over(values) == 0.5
     assert prop_over(values, threshold=14.95) == pytest.approx(4 / 6)
     assert math.isnan(prop_over([]))
+
+
+def test_what_the_remix_cannot_see_the_tracks_show():
+    rng = np.random.default_rng(8)
+    first, second = rng.normal(size=(2, 8000)) / 10
+    second -= (first @ second) / (first @ first) * first  # orthogonal
+    mixture, silence = first + second, np.zeros(8000)
+    cases = {
+        "perfect": (np.stack([first, second]), 0.0, (first @ first) / (mixture @ mixture)),
+        "all in one": (np.stack([mixture, silence]), 0.0, 1.0),
+        "equal parts": (np.stack([mixture / 2, mixture / 2]), 1.0, 0.5),
+        "inverted": (np.stack([2 * mixture, -mixture]), 1.0, 0.8),
+    }
+    for name, (tracks, corr, share) in cases.items():
+        found = float(get("re_corr")(estimate=tracks, mixture=mixture))
+        assert found == pytest.approx(corr, abs=1e-12), name
+        found = float(get("re_share")(estimate=tracks, mixture=mixture))
+        share = max(share, 1 - share)
+        assert found == pytest.approx(share, abs=1e-12), name
+        assert get("re_si_sdr")(estimate=tracks, mixture=mixture) == np.inf
+    batch = np.stack([tracks for tracks, _, _ in cases.values()])
+    mixtures = np.broadcast_to(mixture, (4, 8000))
+    assert get("re_corr")(estimate=batch, mixture=mixtures).shape == (4,)
+    nothing = np.zeros((2, 8000))
+    assert np.isnan(get("re_share")(estimate=nothing, mixture=mixture))
+    assert get("re_corr")(estimate=nothing, mixture=mixture) == 0
