@@ -13,7 +13,15 @@ from hive.errors import HiveError
 from hive.metrics import available
 from hive.metrics.availability import availability
 from hive.metrics.identity import identify, versions
-from hive.metrics.registry import OF_MODEL, Metric, is_signal, resolve, with_band, with_embedding
+from hive.metrics.registry import (
+    OF_MODEL,
+    Metric,
+    is_signal,
+    resolve,
+    with_band,
+    with_embedding,
+    with_judge,
+)
 
 if TYPE_CHECKING:
     from hive.judge.base import Judge
@@ -114,6 +122,8 @@ def select_metrics(task: Task, asked: Sequence[str] | None, scale: Scale) -> Sel
                 )
                 continue
             metric = with_band(metric, scale.model_rate)
+        if scale.judge is not None and scale.judge.standin:
+            metric = with_judge(metric, scale.judge.name)
         reason, remedy = availability(metric, scale.judge_spec)
         if reason:
             unavailable.append(UnavailableMetric(metric=metric.name, reason=reason, remedy=remedy))

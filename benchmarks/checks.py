@@ -6,6 +6,7 @@ bookkeeping, not at a weak model.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -99,6 +100,7 @@ def _embedded(scores: pa.Table) -> list[dict[str, Any]]:
     return checks
 
 
+_BAND = re.compile(r"_bl[\d.]+k$")
 #: What a metric must say of the true source itself, and of silence, by definition.
 _EXPECTED = {
     "reference": {
@@ -130,11 +132,12 @@ def _sanity(sanity: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
         names = [] if table is None else table.column_names
         found, wrong = [], []
         for name in names:
-            if name.partition("@")[0] not in expected or table is None:
+            definition = _BAND.sub("", name.partition("@")[0])
+            if definition not in expected or table is None:
                 continue
             values = table[name].drop_null().to_numpy()
             values = values[~np.isnan(values)]
-            right = expected[name.partition("@")[0]]
+            right = expected[definition]
             with np.errstate(invalid="ignore"):
                 off = (values != right) & ~(np.abs(values - right) <= UNIT_TOLERANCE)
             found += [name] if len(values) else []

@@ -69,7 +69,7 @@ class Judging:
         wanted = [name for name in columns if resolve(name).info.judged]
         order = [info.name for info in METRICS]  # that of the judge's scores
         self._order = order
-        self._columns = {name: order.index(name) for name in wanted}
+        self._columns = {name: order.index(resolve(name).info.name) for name in wanted}
         self._thread = ThreadPoolExecutor(1) if judge and wanted else None
         self._waiting: dict[str, Future[Judged]] = {}
 

@@ -193,17 +193,24 @@ class _Run:
             trusted=trusted,
         )
         scorer = Scorer(self.settings.workers if pending else 0, self.device)
+        previous: tuple[Chunk, list[_Tried]] | None = None
         try:
-            previous: tuple[Chunk, list[_Tried]] | None = None
             with reproducible():
                 for chunk, samples in _ahead(read_chunks(pending)):
                     tried = self._separate(separation, samples, scorer, advance)
                     if previous:
                         self._store(*previous)
+                        previous = None
                     previous = (chunk, tried)
                 if previous:
                     self._store(*previous)
+                    previous = None
                 scorer.close()  # inside: its thread computes under the same settings
+        except KeyboardInterrupt:
+            if previous and all(scores.done() for _, scores in previous[1]):
+                self._store(*previous)
+            say("Stopped. The same command goes on from here.")
+            raise
         finally:
             scorer.close()
             self.judging.close()

@@ -6,7 +6,7 @@ end when the run's process is gone, even if it was killed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from hive.execution.worker import worker_pool
 
 # numpy is imported by the first job, after the limits on its threads are set.
 if TYPE_CHECKING:
-    from benchmarks.tasks import Float, Material, Scored
+    from benchmarks.tasks import Float, Material, Scored, Task
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def run_job(job: Job) -> Outcome:
     task, material = tasks.get(job.task), job.material
     scored = task.score(material, job.metrics)
     sanity = {
-        row: task.score(replace(material, estimates=estimates, lasting=True), job.metrics)
+        row: _score_row(task, replace(material, estimates=estimates, lasting=True), job.metrics)
         for row, estimates in job.sanity.items()
     }
     total = np.zeros(len(material.mixture), dtype=np.float64)
@@ -116,6 +116,31 @@ def run_job(job: Job) -> Outcome:
         total += source
     residual = float(np.abs(material.mixture - total).max(initial=0.0))
     return Outcome(scored, sanity, residual)
+
+
+def _score_row(task: Task, material: Material, metrics: Sequence[str]) -> Scored:
+    """Score a row of `benchmarks.sanity`.
+
+    Where the true source is limited to a band, so are these: they stand for models of that rate.
+    """
+    import numpy as np
+
+    from hive.metrics.registry import resolve
+    from hive.metrics.routes import limit_band
+
+    bands: dict[int | None, list[str]] = {None: []}
+    for name in metrics:
+        bands.setdefault(resolve(name).band, []).append(name)
+    scored = task.score(material, bands.pop(None))
+    for band, names in bands.items():
+        limited = {
+            name: limit_band(samples.astype(np.float64), material.sample_rate, band or 0)
+            for name, samples in material.estimates.items()
+        }
+        of_band = task.score(replace(material, estimates=limited), names)
+        for name, values in of_band.values.items():
+            scored.values.setdefault(name, {}).update(values)
+    return scored
 
 
 def _broken() -> HiveError:

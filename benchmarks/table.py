@@ -15,7 +15,7 @@ from hive.metrics.statistics import FLAT, OVERALL
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from benchmarks.results import Aggregate, Anchor, MetricRecord, Results
+    from benchmarks.results import Aggregate, Anchor, Failure, MetricRecord, Results
 
 DIMENSIONS = 512
 """Of the vectors of every embedding; sets of fewer have singular covariances."""
@@ -126,7 +126,7 @@ def _table(results: Results, metrics: Sequence[MetricRecord]) -> Table:
     for metric in metrics:
         arrow = "↑" if metric.higher_is_better else "↓"
         unit = f" {metric.unit}" if metric.unit else ""
-        table.add_column(Text(f"{metric.name} {arrow}{unit}"), justify="right")
+        table.add_column(Text(f"{metric.name} {arrow}{unit}"), justify="right", overflow="fold")
     for group in (*_sizes(group for group, _ in cells), OVERALL, FLAT):
         row = [
             _cell(cells[group, metric.name], metric.unit) if (group, metric.name) in cells else ""
@@ -251,12 +251,17 @@ def _warnings(results: Results) -> Iterator[str]:
             f"{', '.join(dict.fromkeys(few))}: some sets have no more than {DIMENSIONS} windows, "
             "as many as their vectors have dimensions; the size of such sets decides their values."
         )
-    if results.failures:
-        first = results.failures[0]
+    by_metric: dict[str | None, list[Failure]] = {}
+    for failure in results.failures:
+        by_metric.setdefault(failure.metric, []).append(failure)
+    for metric, failures in by_metric.items():
+        first = failures[0]
         yield (
-            f"{results.counts.failed} of {results.counts.items} items failed and are not in the "
-            f"means; the first is {first.mix_id} {first.source_id}: {first.error}"
+            f"{f'{metric}: ' if metric else ''}{len(failures)} of {results.counts.items} items "
+            f"failed and are not in the means; the first is {first.mix_id} {first.source_id}: "
+            f"{first.error}"
         )
+    if results.failures:
         yield "Run the same command again to try them again."
     for check in results.checks:
         if not check.passed:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from benchmarks.checks import check_run as recheck
 from benchmarks.results import ROW_SCHEMA, MetricRecord, Results
 from hive.errors import HiveError
-from hive.metrics.identity import DEFAULT_TAPS, Identity
+from hive.metrics.identity import Identity
 from hive.metrics.registry import OF_MODEL, resolve
 from leaderboard.findings import RESULTS, SCORES, Finding
 
@@ -87,6 +87,7 @@ def check(results: Results, table: pa.Table) -> Iterator[Finding]:
     yield from _ranges(results, table)
     yield from _oracle(results, table)
     yield from _metrics(results)
+    yield from _coverage(results)
     for one in recheck(
         table,
         results.aggregates,
@@ -202,6 +203,18 @@ def _oracle(results: Results, table: pa.Table) -> Iterator[Finding]:
             yield Finding(RESULTS, "model.uses_reference", problem, remedy)
 
 
+def _coverage(results: Results) -> Iterator[Finding]:
+    """A mean must not leave out what a model cannot do."""
+    counts = results.counts
+    if counts.failed:
+        problem = f"{counts.failed} of {counts.items} items have no scores"
+        yield Finding(RESULTS, "counts.failed", problem, "run the same command again")
+    missing = Counter(one.metric for one in results.failures if one.metric is not None)
+    for metric, count in missing.items():
+        problem = f"{count} of {counts.items} items lack {metric}"
+        yield Finding(RESULTS, "failures", problem, "run the same command again")
+
+
 def _metrics(results: Results) -> Iterator[Finding]:
     """Metrics must be what their ids say, and come from trained models where they need one."""
     for index, metric in enumerate(results.metrics):
@@ -239,11 +252,10 @@ def _definition(field: str, metric: MetricRecord) -> Iterator[Finding]:
     identity, info = metric.identity, known.info
     rate = known.rate or identity.sample_rate
     settings = {key: value for key, value in identity.settings.items() if key != "of"}
-    options = {k: v for k, v in known.options.items() if (k, v) != ("filter_length", DEFAULT_TAPS)}
     band = known.band if known.band != OF_MODEL else identity.band
     for name, stated, right in [
         ("identity.definition", identity.definition, info.name),
-        ("identity.settings", settings, options),
+        ("identity.settings", settings, known.options),
         ("identity.sample_rate", identity.sample_rate, rate),
         ("identity.embedding", identity.embedding, known.embedding),
         ("unit", metric.unit, info.unit),

@@ -207,12 +207,14 @@ def _of_sets(measured: _Measured, base: Run, group: str) -> Statistics:
         for run in (measured.run, base)
     ]
     here, there = (one.mean if one else nan for one in pair)
+    counts = [one.n if one else 0 for one in pair]
+    alike = counts[0] == counts[1]
     return Statistics(
-        n=min(one.n if one else 0 for one in pair),
+        n=min(counts),
         num_recordings=0,
         mean_run=here,
         mean_baseline=there,
-        difference=here - there,
+        difference=here - there if alike else nan,
         ci_low=nan,
         ci_high=nan,
         p_value=nan,
@@ -224,7 +226,9 @@ def _of_sets(measured: _Measured, base: Run, group: str) -> Statistics:
         needed=[],
         left_out=0,
         better=None,
-        verdict="not tested: one value for the whole set",
+        verdict="not tested: one value for the whole set"
+        if alike
+        else f"not comparable: sets of {counts[0]} and {counts[1]} items",
     )
 
 

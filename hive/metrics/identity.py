@@ -17,7 +17,6 @@ from hive.embedding.base import EmbeddingInfo
 from hive.embedding.cache import REVISION
 from hive.metrics.registry import Metric, resolve
 
-DEFAULT_TAPS = 512  # of sdr_bss
 _DIGITS = 10
 
 
@@ -79,8 +78,6 @@ def identify(
     judged = metric.info.judged
     rate = metric.rate or sample_rate
     settings = dict(metric.options)
-    if settings.get("filter_length") == DEFAULT_TAPS:
-        del settings["filter_length"]
     if metric.info.share_of:
         settings["of"] = f"{metric.info.share_of}.{resolve(metric.info.share_of).info.revision}"
     return Identity(

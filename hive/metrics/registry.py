@@ -10,7 +10,8 @@ not the default shows as suffixes after the whole name, in this order:
 - `_bl16k`: the true source is limited to what a rate of 16 kHz can hold; `_bl` alone stands for
   the rate of the model that is scored;
 - `_32k`: all signals are resampled to 32 kHz first;
-- `@clap-music-speech`: another embedding than `hive.embedding.registry.DEFAULT`.
+- `@clap-music-speech`: another embedding than `hive.embedding.registry.DEFAULT`, or a stand-in for
+  the judge.
 
 So `sdr_bss_i_L64_32k` and `clap_a@standin:logmel512`.
 """
@@ -49,8 +50,9 @@ _ALIASES = {
 }
 _SUFFIXES = re.compile(
     r"(?P<base>.*?)(?:_L(?P<taps>\d+))?(?:_d(?P<load>\d[\d.]*(?:e[+-]?\d+)?))?(?P<mean>_zm)?"
-    r"(?P<library>_tm)?(?:_bl(?:(?P<band>\d+(?:\.\d+)?)k)?)?(?:_(?P<rate>\d+(?:\.\d+)?)k)?"
+    r"(?P<library>_tm)?(?P<limited>_bl(?:(?P<band>\d+(?:\.\d+)?)k)?)?(?:_(?P<rate>\d+(?:\.\d+)?)k)?"
 )
+DEFAULT_TAPS = 512  # of sdr_bss
 OF_MODEL = 0
 """The band of a `_bl` whose rate is still to be taken from the model."""
 
@@ -130,7 +132,7 @@ def get(name: str) -> Callable[..., Any]:
         return function
     options = dict(metric.options)
     if "@" in metric.name:
-        options["embedding"] = metric.embedding
+        options["judge" if metric.info.judged else "embedding"] = metric.name.partition("@")[2]
     if options:
         function = functools.partial(function, **options)
     if metric.band is None and metric.rate is None and not metric.compat:
@@ -150,15 +152,17 @@ def resolve(name: str) -> Metric:
     match = _SUFFIXES.fullmatch(text)
     known = _metrics()
     info = known.get(text) or (known.get(match["base"]) if match else None)
-    if info is None or (embedding and not info.features) or name.endswith("@"):
+    takes = info is not None and (info.features or info.judged)
+    if info is None or (embedding and not takes) or name.endswith("@"):
         raise _unknown(name)
     found = match.groupdict() if match and text not in known else {}
     _check_numbers(name, found)
+    text = _canonical(info.name, found)
     metric = Metric(
         name=f"{text}@{embedding}" if embedding else text,
         info=info,
         options=_options(found),
-        band=_hertz(found.get("band")) if "_bl" in text.removeprefix(info.name) else None,
+        band=_hertz(found.get("band")) if found.get("limited") else None,
         rate=_hertz(found["rate"]) if found.get("rate") else None,
         embedding=(embedding or default_embedding()) if info.features else None,
     )
@@ -180,6 +184,13 @@ def with_embedding(metric: Metric, embedding: str) -> Metric:
     if not metric.info.features or "@" in metric.name or embedding == default_embedding():
         return metric
     return replace(metric, name=f"{metric.name}@{embedding}", embedding=embedding)
+
+
+def with_judge(metric: Metric, judge: str) -> Metric:
+    """Name a stand-in for a judge in a metric's name."""
+    if not metric.info.judged or "@" in metric.name:
+        return metric
+    return replace(metric, name=f"{metric.name}@{judge}")
 
 
 def default_embedding() -> str:
@@ -210,9 +221,27 @@ def _check_numbers(name: str, found: Mapping[str, str | None]) -> None:
         )
 
 
+def _canonical(base: str, found: Mapping[str, str | None]) -> str:
+    """Return the one spelling of a name; a filter of 512 taps is the default."""
+    taps, load = found.get("taps"), found.get("load")
+    parts = [base]
+    parts += [f"_L{int(taps)}"] if taps and int(taps) != DEFAULT_TAPS else []
+    parts += [f"_d{float(load):g}"] if load else []
+    parts += [found[key] or "" for key in ("mean", "library") if found.get(key)]
+    if found.get("limited"):
+        parts.append(f"_bl{_kilohertz(found.get('band'))}")
+    if found.get("rate"):
+        parts.append(f"_{_kilohertz(found.get('rate'))}")
+    return "".join(parts)
+
+
+def _kilohertz(text: str | None) -> str:
+    return f"{float(text):g}k" if text else ""
+
+
 def _options(found: Mapping[str, str | None]) -> dict[str, Any]:
     options: dict[str, Any] = {}
-    if taps := found.get("taps"):
+    if (taps := found.get("taps")) and int(taps) != DEFAULT_TAPS:
         options["filter_length"] = int(taps)
     if load := found.get("load"):
         options["load_diag"] = float(load)

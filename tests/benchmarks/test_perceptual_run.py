@@ -23,6 +23,7 @@ from hive.metrics.perceptual import perceptual_metrics, wanted
 write_dataset = runpy.run_path(str(Path(__file__).with_name("conftest.py")))["write_dataset"]
 
 EMBEDDING = "standin:htsat-random"
+JUDGED = "judge_oq@standin:judge-snr"
 NAMES = ("fad_pair", "lpaps", "clap_a", "fad", "fad_onewin", "fad_inf")
 
 
@@ -154,7 +155,7 @@ def test_workers_interruptions_and_a_warm_cache_change_nothing(
     evaluate(replace(whole, out=tmp_path / "worker", workers=1))
     monkeypatch.setenv("HIVE_CACHE", str(tmp_path / "cold"))
     perception.extractor.cache_clear()
-    monkeypatch.setattr("benchmarks.dataset.CHUNK", 2)
+    monkeypatch.setattr("benchmarks.dataset.CHUNK", 1)
     stored = []
     write = runner.RunFolder.write
 
@@ -194,6 +195,9 @@ def test_a_judge_scores_every_item(dataset: Path, tmp_path: Path) -> None:
     assert results.judge is not None
     assert results.judge.standin
     assert all(each.standin and each.identity.judge for each in results.metrics)
+    assert [each.name for each in results.metrics] == [
+        f"{name}@standin:judge-snr" for name in names
+    ]
     rows = read_scores(tmp_path / "run").to_pylist()
     sample = next(read_chunks(chunks(open_dataset(str(dataset), "test").entries)))[1][0]
     for row in [each for each in rows if each["mix_id"] == sample.key]:
@@ -206,8 +210,8 @@ def test_a_judge_scores_every_item(dataset: Path, tmp_path: Path) -> None:
                 sample_rate=16_000,
                 judge="standin:judge-snr",
             )
-            assert row[name] == float(alone)
-            assert 1 <= row[name] <= 5
+            assert row[f"{name}@standin:judge-snr"] == float(alone)
+            assert 1 <= float(alone) <= 5
 
 
 def test_what_a_judge_cannot_judge_is_missing_there_alone_and_asked_again(
@@ -232,16 +236,16 @@ def test_what_a_judge_cannot_judge_is_missing_there_alone_and_asked_again(
     first = evaluate(settings)
     assert first.counts.failed == 0
     assert {(each.metric, each.error) for each in first.failures} == {
-        ("judge_oq", "it is a dog person. Remedy: none")
+        ("judge_oq@standin:judge-snr", "it is a dog person. Remedy: none")
     }
     rows = read_scores(tmp_path / "run").to_pylist()
     cats = [row for row in rows if row["label"] == "Cat"]
     assert len(cats) == len(first.failures)
-    assert all(np.isfinite(row["si_sdr"]) and np.isnan(row["judge_oq"]) for row in cats)
+    assert all(np.isfinite(row["si_sdr"]) and np.isnan(row[JUDGED]) for row in cats)
     monkeypatch.setattr(SnrJudge, "score", score)
     second = evaluate(settings)
     assert second.failures == []
-    assert not np.isnan(read_scores(tmp_path / "run")["judge_oq"].to_numpy()).any()
+    assert not np.isnan(read_scores(tmp_path / "run")[JUDGED].to_numpy()).any()
 
 
 def test_a_judge_that_is_named_and_cannot_be_used_is_told_at_once(
@@ -301,3 +305,29 @@ def test_metrics_without_their_network_are_said_to_be_missing(
     assert {"fad", "fad_pair", "lpaps", "clap_a", "clap_t", "judge_oq"} <= set(missing)
     assert "checkpoints fetch clap-music-audioset" in missing["lpaps"].remedy
     assert not any(each.metric in missing for each in results.aggregates)
+
+
+def test_rows_of_limited_bands_are_limited_too(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ideal_eight.py").write_text(
+        "class Ideal8:\n"
+        "    sample_rate, generative, uses_reference = 8000, False, True\n"
+        "    def separate(self, mixtures, queries, references):\n"
+        "        return references\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    names = ("si_sdr", "si_sdr_bl", "si_sdr_i_bl")
+    settings = _settings(
+        dataset, tmp_path / "run", metrics=names, model="python:ideal_eight:Ideal8"
+    )
+    results = evaluate(settings)
+    assert (read_scores(tmp_path / "run")["si_sdr_bl8k"].to_numpy() == np.inf).all()
+    rows = {(a.name, a.metric, a.group): a.mean for a in results.anchors}
+    assert rows["reference", "si_sdr_bl8k", "overall"] == np.inf
+    assert rows["mixture", "si_sdr_i_bl8k", "overall"] == pytest.approx(0, abs=1e-9)
+    assert rows["mixture", "si_sdr_bl8k", "2"] == pytest.approx(
+        rows["mixture", "si_sdr", "2"], abs=1.5
+    )
+    assert all(check.passed for check in results.checks), results.checks

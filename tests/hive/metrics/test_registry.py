@@ -70,6 +70,13 @@ def test_what_suffixes_say_and_their_order():
     assert metric.options == {"filter_length": 64, "compat": "torchmetrics"}
     assert (metric.band, metric.rate, metric.compat) == (16_000, 32_000, True)
     assert metric.suffix == "_L64_tm_bl16k_32k"
+    for name, canonical in (
+        ("sdr_bss_L512", "sdr_bss"),
+        ("sdr_bss_d1e-6_zm", "sdr_bss_d1e-06_zm"),
+        ("si_sdr_32.0k", "si_sdr_32k"),
+        ("si_sdr_bl", "si_sdr_bl"),
+    ):
+        assert registry.resolve(name).name == canonical
     assert registry.resolve("si_sdr_44.1k").rate == 44_100
     assert registry.resolve("si_sdr_bl").band == registry.OF_MODEL
     assert registry.with_band(registry.resolve("si_sdr_bl_32k"), 22_050).name == (
