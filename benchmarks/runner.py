@@ -172,7 +172,9 @@ class _Run:
         pending, trusted = [], False
         for chunk in plan:
             finished = self.folder.read(chunk.name)
-            trusted = trusted or (finished is not None and finished[0].num_rows > 0)
+            trusted = trusted or (
+                finished is not None and ESTIMATE in finished[0]["row"].to_pylist()
+            )
             if finished is None or finished[1].failures:
                 pending.append(chunk)
         with progress() as display:
