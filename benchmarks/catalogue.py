@@ -108,7 +108,8 @@ def select_metrics(task: Task, asked: Sequence[str] | None, scale: Scale) -> Sel
     wanted = requested(task, asked)
     if asked is None and 0 < scale.model_rate < scale.sample_rate:
         wanted += [resolve(name) for name in task.band_metrics]
-    metrics, unavailable = [], []
+    metrics: list[MetricRecord] = []
+    unavailable: list[UnavailableMetric] = []
     for first in wanted:
         metric = with_embedding(first, scale.embedding)
         if metric.band == OF_MODEL:
@@ -124,6 +125,8 @@ def select_metrics(task: Task, asked: Sequence[str] | None, scale: Scale) -> Sel
             metric = with_band(metric, scale.model_rate)
         if scale.judge is not None and scale.judge.standin:
             metric = with_judge(metric, scale.judge.name)
+        if metric.name in (each.name for each in metrics):
+            continue  # asked for by two names
         reason, remedy = availability(metric, scale.judge_spec)
         if reason:
             unavailable.append(UnavailableMetric(metric=metric.name, reason=reason, remedy=remedy))

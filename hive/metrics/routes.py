@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hive.metrics.registry import Metric
+from hive.metrics.validate import match_length
 
 Array = npt.NDArray[Any]
 
@@ -80,7 +81,7 @@ def limit_band(signal: Array, sample_rate: int, band_rate: int) -> Array:
     if band_rate >= sample_rate:
         return signal
     down = resample_last(signal, sample_rate, band_rate)
-    return _fit(resample_last(down, band_rate, sample_rate), signal.shape[-1])
+    return match_length(resample_last(down, band_rate, sample_rate), signal.shape[-1])
 
 
 def resample_last(signal: Array, source_rate: int, target_rate: int) -> Array:
@@ -92,10 +93,3 @@ def resample_last(signal: Array, source_rate: int, target_rate: int) -> Array:
     flat = signal.reshape(-1, signal.shape[-1])
     rows = [resample(row, source_rate, target_rate) for row in flat]
     return np.stack(rows).reshape(*signal.shape[:-1], -1)
-
-
-def _fit(signal: Array, length: int) -> Array:
-    missing = length - signal.shape[-1]
-    if missing <= 0:
-        return signal[..., :length]
-    return np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(0, missing)])

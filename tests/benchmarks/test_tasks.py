@@ -263,6 +263,13 @@ def test_a_metric_that_cannot_be_computed_here_is_listed_and_not_faked(
         select_metrics(tasks.get("hive"), ("clap_a",), _scale())
 
 
+def test_a_column_that_is_asked_for_by_two_names_is_there_once() -> None:
+    names = ("si_sdr_bl", "si_sdr_bl16k", "clap_a", "clap_a@standin:logmel512")
+    scale = _scale(model_rate=16_000, embedding="standin:logmel512")
+    found = select_metrics(tasks.get("hive"), names, scale)
+    assert found.columns == ("si_sdr_bl16k", "clap_a@standin:logmel512")
+
+
 def test_standins_are_marked() -> None:
     names = ("clap_a", "lpaps", "lpaps@standin:htsat-random")
     found = select_metrics(tasks.get("hive"), names, _scale(embedding="standin:logmel512"))
