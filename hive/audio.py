@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from hive.errors import HiveError
 from hive.files import is_file
+from hive.storage import open_audio
 
 Float = NDArray[np.float32]
 Integers = NDArray[np.signedinteger[Any]]  # int16 for 16 bits, int32 for 24
@@ -390,7 +391,7 @@ def _open(path: Path) -> soundfile.SoundFile:
     if not is_file(path):
         raise HiveError(f"{path}: no such file", "check the path in the table or manifest")
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(open_audio(path))
     except soundfile.LibsndfileError as error:
         reason = "the file is empty" if path.stat().st_size == 0 else str(error).split(": ", 1)[-1]
         raise HiveError(

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hive.errors import HiveError
+from hive.execution.engine import Engine
 from hive.files import write_json
 from hive.licences import Filter
 from hive.mixing.plan import CROP_SECONDS, SIZE_SHARES, Planner, PlanSettings, write_plan
+from hive.mixing.roots import PoolRoot
 from hive.mixing.splits import DEFAULT_SHARES, assign_splits
 from hive.pool.duplicates import read_groups
 from hive.pool.store import Reject, read_pool
@@ -103,7 +105,7 @@ def build(
     counts: Mapping[str, int],
     *,
     seed: int,
-    workers: int,
+    engine: Engine | None = None,
     settings: RenderSettings | None = None,
     shares: Mapping[str, float] | None = None,
     size_shares: Mapping[int, float] | None = None,
@@ -117,7 +119,7 @@ def build(
         dataset: Folder of the dataset.
         counts: Mixtures of each split; a split of 0 gets no recordings.
         seed: Seed of splits and plans.
-        workers: Local worker processes.
+        engine: Who renders; this process by default.
         settings: How mixtures are stored.
         shares: Share of the recordings of each split that is asked for.
         size_shares: Share of mixtures of each number of sources.
@@ -157,7 +159,7 @@ def build(
     for split, planner in planners.items():
         plan = dataset / WORK / "plan" / f"{split}.parquet"
         write_plan(planner, counts[split], plan)
-        render_plan(plan, pool, dataset, settings or RenderSettings(), workers=workers)
+        render_plan(plan, PoolRoot(pool), dataset, settings or RenderSettings(), engine=engine)
     lonely = {split: planner.lonely() for split, planner in planners.items()}
     rejects = finish(dataset)
     return Built({split: counts[split] for split in wanted}, lonely, rejects, chosen)

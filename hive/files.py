@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from hive.errors import HiveError
+from hive.storage import is_remote, place, put
 
 TEMPORARY_SUFFIX = ".part"
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
@@ -55,7 +56,8 @@ def atomic_open(path: Path | str) -> Iterator[IO[bytes]]:
     """Open a file for binary writing that appears under its name only when complete.
 
     The data goes to a temporary file beside the target, is flushed to the disk and renamed. On any
-    error, a full disk too, the temporary file is removed and the old file, if any, stays.
+    error, a full disk too, the temporary file is removed and the old file, if any, stays. For a
+    remote place the temporary file is in the local folder for such (`TMPDIR`), and is uploaded.
 
     Args:
         path: The file to write; its folder is made when it is missing.
@@ -66,9 +68,20 @@ def atomic_open(path: Path | str) -> Iterator[IO[bytes]]:
     Raises:
         HiveError: If the disk is full, or the place cannot be written to.
     """
-    path = Path(path)
-    with explained(path), _atomic_open(path) as handle:
+    path = place(path)
+    opened = _remote_open(path) if is_remote(path) else _atomic_open(path)
+    with explained(path), opened as handle:
         yield handle
+
+
+@contextlib.contextmanager
+def _remote_open(path: Path) -> Iterator[IO[bytes]]:
+    """Collect the data in a local file and put it when it is whole; object stores keep no parts."""
+    with tempfile.TemporaryDirectory(prefix="hive-upload-") as folder:
+        temporary = Path(folder) / "whole"
+        with temporary.open("wb") as handle:
+            yield handle
+        put(temporary, path)
 
 
 @contextlib.contextmanager
@@ -98,7 +111,7 @@ def locked(path: Path | str, busy: str = "") -> Iterator[None]:
     """Hold an exclusive lock on a file, among all processes of this machine.
 
     For what is read, changed and written back: the table of a pool, for instance. The lock is freed
-    when the process ends, however it ends.
+    when the process ends, however it ends. Of a lock on a remote file no other machine knows.
 
     Args:
         path: The lock's file; it is made, and stays.
@@ -109,7 +122,7 @@ def locked(path: Path | str, busy: str = "") -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    path = Path(path)
+    path = _local_lock(path) if is_remote(path) else Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -122,6 +135,12 @@ def locked(path: Path | str, busy: str = "") -> Iterator[None]:
             yield
     except Timeout as error:
         raise HiveError(busy, "wait for it to end, or stop it") from error
+
+
+def _local_lock(path: Path | str) -> Path:
+    """Return a file of this machine that stands for a remote one, which nobody can lock."""
+    name = hashlib.sha256(str(path).encode("utf-8")).hexdigest()[:32]
+    return Path(tempfile.gettempdir()) / "hive-locks" / name
 
 
 def is_file(path: Path) -> bool:
@@ -175,7 +194,7 @@ def write_records(path: Path | str, kind: type[Any], records: Iterable[Any]) -> 
 
 def read_csv(path: Path | str) -> Iterator[dict[str, str]]:
     """Yield the rows of a file that `write_csv` wrote, by column."""
-    with Path(path).open(encoding="utf-8", newline="") as handle:
+    with place(path).open(encoding="utf-8", newline="") as handle:
         for row in csv.DictReader(handle):
             yield {
                 name: cell[1:] if cell and _FORMULA.match(cell, 1) and cell[0] == "'" else cell
@@ -189,7 +208,9 @@ def _harmless(cell: Any) -> Any:
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Delete what an interrupted `atomic_open` left under `folder`."""
+    """Delete what an interrupted `atomic_open` left under `folder`; remote places keep nothing."""
+    if is_remote(folder):
+        return
     for leftover in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
         leftover.unlink(missing_ok=True)
 
@@ -197,7 +218,7 @@ def remove_temporaries(folder: Path) -> None:
 def sha256_file(path: Path | str) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
     digest = hashlib.sha256()
-    with Path(path).open("rb") as handle:
+    with place(path).open("rb") as handle:
         while block := handle.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from hive.errors import HiveError
 from hive.files import atomic_open
+from hive.storage import is_remote, place
 
 SAMPLE_RATE = 44100
 SPLITS = ("train", "validation", "test")
@@ -137,7 +138,8 @@ def open_table(path: Path | str, schema: pa.Schema) -> pq.ParquetFile:
         HiveError: As `read_table`.
     """
     try:
-        file = pq.ParquetFile(path)
+        # A remote file is read by the parts that are asked for.
+        file = pq.ParquetFile(place(path).open("rb") if is_remote(place(path)) else path)
     except FileNotFoundError as error:
         raise HiveError(f"{path}: no such table", "check the path, or make it first") from error
     except (pa.ArrowInvalid, OSError) as error:

@@ -22,6 +22,7 @@ from hive.curation.standardise import VERSION as STANDARDISE_VERSION
 from hive.curation.standardise import standardise
 from hive.curation.table import Row, load, reject
 from hive.errors import HiveError
+from hive.execution.engine import Engine
 from hive.execution.local import run_tasks, tick
 from hive.files import sha256_json
 from hive.licences import Filter
@@ -178,7 +179,7 @@ def _run(
     run_tasks(
         function,
         [_Task(job, part) for part in waiting],
-        workers=workers or job.workers,
+        engine=Engine(workers=workers or job.workers),
         title=f"{job.corpus}: {stage}",
         total=sum(size(part) for part in waiting),
     ).check("parts")

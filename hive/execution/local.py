@@ -20,6 +20,7 @@ from rich.progress import Progress
 
 from hive.console import progress
 from hive.errors import HiveError
+from hive.execution.engine import Engine
 from hive.execution.worker import interrupt_workers, worker_pool
 
 Task = TypeVar("Task")
@@ -57,7 +58,7 @@ def run_tasks(
     function: Callable[[Task], Result],
     tasks: Sequence[Task],
     *,
-    workers: int,
+    engine: Engine,
     title: str,
     total: int,
 ) -> Outcome[Task, Result]:
@@ -66,7 +67,7 @@ def run_tasks(
     Args:
         function: A module-level function; it calls `tick` for each item that it finishes.
         tasks: Tasks; picklable when there is more than one worker.
-        workers: Worker processes; 1 runs in this process.
+        engine: Who runs them.
         title: What the progress bar says.
         total: Number of items in all tasks together.
 
@@ -75,9 +76,9 @@ def run_tasks(
     """
     with progress() as display:
         bar = display.add_task(title, total=total)
-        if workers <= 1 or len(tasks) <= 1:
+        if engine.workers <= 1 or len(tasks) <= 1:
             return _in_process(function, tasks, display, bar)
-        return _in_workers(function, tasks, min(workers, len(tasks)), display, bar)
+        return _in_workers(function, tasks, min(engine.workers, len(tasks)), display, bar)
 
 
 def _in_process(

@@ -7,9 +7,7 @@ added: the stored mixture is the sum of the stored sources, exactly.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 
 from hive import audio
 from hive.errors import HiveError
+from hive.mixing.roots import Find
 
 TARGET_RMS = 0.1
 PEAK = 0.95
@@ -38,7 +37,7 @@ class Rendered:
     sources: list[audio.Integers]
 
 
-def render(row: dict[str, Any], find: Callable[[str], Path], bits: int = 16) -> Rendered:
+def render(row: dict[str, Any], find: Find, bits: int = 16) -> Rendered:
     """Render one mixture.
 
     Gains and the normalisation factor that a row already has are used as they are; those that

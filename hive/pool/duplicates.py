@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from hive.errors import HiveError
+from hive.execution.engine import Engine
 from hive.execution.local import run_tasks, tick
 from hive.files import read_csv, write_records
 from hive.fingerprint import Index
@@ -129,7 +130,9 @@ def _similar(
     edges = range(0, len(prints), _BLOCK)
     tasks = [_Block(folder, start, min(start + _BLOCK, len(prints))) for start in edges]
     try:
-        outcome = run_tasks(_compare, tasks, workers=workers, title="Comparing", total=len(prints))
+        outcome = run_tasks(
+            _compare, tasks, engine=Engine(workers=workers), title="Comparing", total=len(prints)
+        )
         for part in outcome.check("blocks"):
             yield from part
     finally:

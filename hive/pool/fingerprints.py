@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from hive import audio
+from hive.execution.engine import Engine
 from hive.execution.local import run_tasks, tick
 from hive.files import sha256_json
 from hive.fingerprint import VERSION, fingerprint
@@ -66,7 +67,11 @@ def pool_fingerprints(pool: Path, workers: int = 1) -> dict[str, Codes]:
             for batch in _batches(missing)
         ]
         run_tasks(
-            _compute, batches, workers=workers, title="Fingerprints", total=len(missing)
+            _compute,
+            batches,
+            engine=Engine(workers=workers),
+            title="Fingerprints",
+            total=len(missing),
         ).check("batches")
         for done in batches:
             known |= _read(done.part)

@@ -14,6 +14,7 @@ from hive import audio
 from hive._version import __version__
 from hive.claims import claim
 from hive.errors import HiveError
+from hive.execution.engine import Engine
 from hive.execution.local import run_tasks, tick
 from hive.files import locked, remove_temporaries, sha256_json
 from hive.labels import find, resolve
@@ -158,9 +159,9 @@ def _do_import(
         remove_temporaries(folder)
     waiting = [batch for batch in batches if not batch.part.is_file()]
     left = sum(len(batch.items) for batch in waiting)
-    run_tasks(function, waiting, workers=workers, title=f"Importing {corpus}", total=left).check(
-        "batches"
-    )
+    run_tasks(
+        function, waiting, engine=Engine(workers=workers), title=f"Importing {corpus}", total=left
+    ).check("batches")
     total = sum(len(batch.items) for batch in batches)
     clips = pa.concat_tables([read_table(batch.part, CLIP_SCHEMA)[0] for batch in batches])
     rejects = [reject for batch in batches for reject in read_quarantine(batch.part.parent)]

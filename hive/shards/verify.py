@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from hive import audio
 from hive.cooccurrence import allowed
 from hive.errors import HiveError
+from hive.execution.engine import Engine
 from hive.execution.local import run_tasks, tick
 from hive.files import sha256_file
 from hive.mixing.plan import SNR_RANGE_DB
@@ -76,7 +77,9 @@ def verify(dataset: Path, workers: int = 1) -> tuple[int, list[Finding]]:
     checks = [
         _ShardCheck(dataset, name, hashes[name], group, changed) for group, name in enumerate(tars)
     ]
-    outcome = run_tasks(_check_shard, checks, workers=workers, title="Verifying", total=count)
+    outcome = run_tasks(
+        _check_shard, checks, engine=Engine(workers=workers), title="Verifying", total=count
+    )
     for part in outcome.check("shards"):
         findings += part
     return count, findings

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
+from numpy.typing import NDArray
 
 from hive import audio
 from hive._version import __version__
 from hive.claims import claim, describe
 from hive.errors import HiveError
+from hive.execution.engine import Engine, Share
 from hive.execution.local import run_tasks, tick
 from hive.files import remove_temporaries, sha256_json, write_json
+from hive.mixing.plan_table import PlanTable
 from hive.mixing.render import Rendered, render
+from hive.mixing.roots import Find
 from hive.shards.layout import WORK, Shard
 from hive.shards.tar import TarWriter
-from hive.tables import MIXTURE_SCHEMA, SIZES, read_table, write_table
+from hive.tables import MIXTURE_SCHEMA, SIZES, write_table
 
 SHARD_SIZE = 1000
 
@@ -46,67 +48,71 @@ class ShardTask:
     """What a worker needs to write one shard, and nothing else."""
 
     dataset: Path
-    pool: Path
+    find: Find
     shard: Shard
-    rows: pa.Table
+    plan: Path
+    positions: NDArray[np.int64]  # rows of the plan
     settings: RenderSettings
     settings_hash: str
 
 
 def render_plan(
     plan: Path,
-    pool: Path,
+    find: Find,
     dataset: Path,
     settings: RenderSettings,
     *,
-    workers: int = 1,
-    shard_index: int = 0,
-    shard_count: int = 1,
+    engine: Engine | None = None,
+    share: Share | None = None,
+    num: int | None = None,
 ) -> None:
     """Render a plan into the shards of a dataset; what is done already is left alone.
 
     Args:
         plan: Mixture table of one split.
-        pool: The clip pool that its paths count from.
+        find: Gives the file of a path in the plan (`hive.mixing.roots`).
         dataset: Folder of the dataset.
         settings: How mixtures are stored.
-        workers: Local worker processes.
-        shard_index: With `shard_count`, which part of the shards is this job's.
-        shard_count: Number of jobs that divide the shards among them.
+        engine: Who renders; this process by default.
+        share: Which part of the shards is this job's; all by default.
+        num: Render only the first mixtures of the plan.
 
     Raises:
         HiveError: If the folder holds this split under other settings, or a shard failed.
     """
-    table, described = read_table(plan, MIXTURE_SCHEMA)
-    split = _only_split(plan, table)
+    table = PlanTable(plan, num)
+    counts = _shard_counts(table, settings)
     asked = {
-        "plan": described,
-        "rows_sha256": sha256_json(table["mix_id"].to_pylist()),
+        "plan": table.described,
+        "mixtures": len(table),
+        "ids_sha256": table.ids_sha256(),
         "audio_format": settings.audio_format,
         "bits": settings.bits,
         "shard_size": settings.shard_size,
-        "shards": {str(size): count for size, count in _shard_counts(table, settings).items()},
+        "shards": {str(size): count for size, count in counts.items()},
         "version": __version__,
     }
-    if changed := claim(dataset / WORK / f"render-{split}.json", asked):
+    if changed := claim(dataset / WORK / f"render-{table.split}.json", asked):
         raise HiveError(
-            f"{dataset}: split {split!r} is there with other settings\n{describe(changed)}",
+            f"{dataset}: split {table.split!r} is there with other settings\n{describe(changed)}",
             "write into another folder, or remove this one",
         )
-    remove_temporaries(dataset)
+    share = share or Share()
+    if share.whole:  # another job may be writing
+        remove_temporaries(dataset)
     settings_hash = sha256_json(asked)
     tasks = [
-        ShardTask(dataset, pool.resolve(), shard, rows, settings, settings_hash)
-        for shard, rows in _divide(table, split, settings)
+        ShardTask(dataset, find, shard, plan, positions, settings, settings_hash)
+        for shard, positions in _divide(table, counts)
     ]
-    mine = [task for number, task in enumerate(tasks) if number % shard_count == shard_index]
+    mine = [task for number, task in enumerate(tasks) if share.takes(number)]
     waiting = [task for task in mine if not _is_done(task)]
     run_tasks(
         write_shard,
         waiting,
-        workers=workers,
-        title=f"Rendering {split}",
-        total=sum(task.rows.num_rows for task in waiting),
+        engine=engine or Engine(),
+        title=f"Rendering {table.split}",
+        total=sum(len(task.positions) for task in waiting),
     ).check("shards")
 
 
@@ -118,11 +124,10 @@ def write_shard(task: ShardTask) -> None:
     """
     rows: list[dict[str, Any]] = []
     rejects: list[dict[str, str]] = []
-    find = partial(Path.joinpath, task.pool)
     with TarWriter(task.shard.tar(task.dataset)) as tar:
-        for row in task.rows.to_pylist():
+        for row in PlanTable(task.plan).rows(task.positions):
             try:
-                rendered = render(row, find, task.settings.bits)
+                rendered = render(row, task.find, task.settings.bits)
             except HiveError as error:
                 rejects.append(
                     {"mix_id": row["mix_id"], "reason": error.problem, "remedy": error.remedy}
@@ -177,20 +182,19 @@ def add_mixture(tar: TarWriter, rendered: Rendered, settings: RenderSettings) ->
         tar.add(f"{row['mix_id']}.{name}.{suffix}", data)
 
 
-def _shard_counts(table: pa.Table, settings: RenderSettings) -> dict[int, int]:
-    sizes = Counter(table["num_sources"].to_pylist())
-    return {size: -(-sizes[size] // settings.shard_size) for size in SIZES}
+def _shard_counts(table: PlanTable, settings: RenderSettings) -> dict[int, int]:
+    return {size: -(-int((table.sizes == size).sum()) // settings.shard_size) for size in SIZES}
 
 
-def _divide(table: pa.Table, split: str, settings: RenderSettings) -> list[tuple[Shard, pa.Table]]:
+def _divide(
+    table: PlanTable, counts: Mapping[int, int]
+) -> Iterator[tuple[Shard, NDArray[np.int64]]]:
     """Group a plan's rows by size, and each size into shards of nearly equal length."""
-    shards: list[tuple[Shard, pa.Table]] = []
-    for size, count in _shard_counts(table, settings).items():
-        rows = table.filter(pc.equal(table["num_sources"], size))
+    for size, count in counts.items():
+        rows = np.flatnonzero(table.sizes == size)
         for index in range(count):
-            start, stop = (rows.num_rows * i // count for i in (index, index + 1))
-            shards.append((Shard(split, size, index, count), rows.slice(start, stop - start)))
-    return shards
+            start, stop = (len(rows) * i // count for i in (index, index + 1))
+            yield Shard(table.split, size, index, count), rows[start:stop]
 
 
 def _is_done(task: ShardTask) -> bool:
@@ -199,12 +203,3 @@ def _is_done(task: ShardTask) -> bool:
         return False
     # A shard with rejects is tried again: the clip may have been mended.
     return not read_sidecar(sidecar)["rejects"]
-
-
-def _only_split(plan: Path, table: pa.Table) -> str:
-    splits = set(table["split"].to_pylist())
-    if len(splits) != 1:
-        raise HiveError(
-            f"{plan}: holds the splits {sorted(splits)}, not one", "plan each split by itself"
-        )
-    return str(splits.pop())

@@ -23,6 +23,7 @@ import numpy as np
 import soundfile
 
 from hive.errors import HiveError
+from hive.execution.engine import Engine
 from hive.execution.local import run_tasks, tick
 from hive.files import TEMPORARY_SUFFIX, atomic_open, explained, remove_temporaries
 from hive.sources.corpus import Problem
@@ -89,7 +90,11 @@ def extract(root: Path, workers: int = 1) -> Extraction:
         for start in range(0, len(wanted), VIDEOS_A_TASK)
     ]
     outcome = run_tasks(
-        _extract_batch, batches, workers=workers, title="extracting audio", total=len(wanted)
+        _extract_batch,
+        batches,
+        engine=Engine(workers=workers),
+        title="extracting audio",
+        total=len(wanted),
     )
     problems = [problem for found in outcome.check("batches of videos") for problem in found]
     return Extraction(len(wanted) - len(problems), len(videos) - len(wanted), tuple(problems))

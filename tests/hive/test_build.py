@@ -21,7 +21,9 @@ from typer.testing import CliRunner
 from hive import audio
 from hive.build import build
 from hive.errors import HiveError
+from hive.execution.engine import Engine, Share
 from hive.mixing.plan import Planner, PlanSettings, write_plan
+from hive.mixing.roots import PoolRoot
 from hive.pool.importer import import_folder
 from hive.pool.layout import Short
 from hive.pool.store import read_pool
@@ -57,7 +59,15 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make(pool: Path, dataset: Path, workers: int = 1, seed: int = 0) -> None:
-    build(pool, dataset, COUNTS, seed=seed, workers=workers, settings=SMALL, shares=SHARES)
+    build(
+        pool,
+        dataset,
+        COUNTS,
+        seed=seed,
+        engine=Engine(workers=workers),
+        settings=SMALL,
+        shares=SHARES,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +175,7 @@ def test_a_job_array_gives_the_same(pool: Path, dataset: Path, tmp_path: Path) -
     for split in ("train", "test"):
         for job in (1, 0):
             plan = dataset / ".hive" / "plan" / f"{split}.parquet"
-            render_plan(plan, pool, target, SMALL, shard_index=job, shard_count=2)
+            render_plan(plan, PoolRoot(pool), target, SMALL, share=Share(job, 2))
             assert unfinished(target) == (job == 1)
     finish(target)
     assert sums(target) == sums(dataset)
@@ -338,7 +348,7 @@ def test_wav_and_24_bits(pool: Path, tmp_path: Path) -> None:
     clips = read_pool(pool)[0]
     write_plan(Planner(clips, PlanSettings("train", 0, 4.0)), 4, tmp_path / "plan")
     settings = RenderSettings("wav", 24)
-    render_plan(tmp_path / "plan", pool, tmp_path / "out", settings)
+    render_plan(tmp_path / "plan", PoolRoot(pool), tmp_path / "out", settings)
     finish(tmp_path / "out")
     assert verify(tmp_path / "out") == (4, [])
     sample = next(read_raw(find_shards(tmp_path / "out", "train")[0]))

@@ -108,7 +108,6 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         root / "dataset",
         counts,
         seed=0,
-        workers=1,
         settings=RenderSettings(shard_size=2),
         shares=shares,
         size_shares={2: 1.0, 3: 1.0},

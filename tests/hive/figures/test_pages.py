@@ -57,7 +57,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dataset(pool: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("built") / "dataset"
     shares = {"train": 0.5, "test": 0.5}
-    build(pool, folder, {"train": 10, "test": 6}, seed=0, workers=1, shares=shares)
+    build(pool, folder, {"train": 10, "test": 6}, seed=0, shares=shares)
     return folder
 
 
@@ -146,17 +146,17 @@ def test_rules_of_licences_make_a_dataset_without_conflicts(pool: Path, tmp_path
     rules = Filter.parse(["no-nc"])
     shares = {"train": 0.5, "test": 0.5}
     counts = {"train": 8, "test": 0}
-    built = build(pool, tmp_path, counts, seed=0, workers=1, shares=shares, licences=rules)
+    built = build(pool, tmp_path, counts, seed=0, shares=shares, licences=rules)
     assert set(built.chosen["train"].refused) == {"CC-BY-NC-3.0: it forbids commercial use (no-nc)"}
     assert dataset_licences(tmp_path).conflicts() == []
     plan = pq.read_schema(tmp_path / ".hive" / "plan" / "train.parquet").metadata[b"hive"]
     assert json.loads(plan)["licences"] == ["no-nc"]
     assert "No licence of a part contradicts" in (tmp_path / "README.md").read_text()
     with pytest.raises(HiveError):  # other rules, the same folder
-        build(pool, tmp_path, counts, seed=0, workers=1, shares=shares)
+        build(pool, tmp_path, counts, seed=0, shares=shares)
     other, none = tmp_path / "other", Filter.parse(["MIT"])
     with pytest.raises(HiveError, match="refuse all of its"):
-        build(pool, other, counts, seed=0, workers=1, shares=shares, licences=none)
+        build(pool, other, counts, seed=0, shares=shares, licences=none)
 
 
 def test_without_rules_a_plan_says_nothing_of_them(dataset: Path) -> None:
