@@ -10,6 +10,17 @@ import typer
 from benchmarks.audit.cli import audit
 from benchmarks.compare.cli import compare
 from benchmarks.report.cli import report
+from hive.options import (
+    CORES,
+    EngineKind,
+    EngineOption,
+    RayAddress,
+    ShardCount,
+    ShardIndex,
+    make_engine,
+    make_share,
+    place_option,
+)
 
 app = typer.Typer()
 
@@ -17,7 +28,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command(
-    epilog="Example: hive-bench evaluate --model irm --benchmark mini --limit 8 --out runs/irm",
+    epilog="Example: hive-bench evaluate --model irm --benchmark mini --limit 8 --out runs/irm, "
+    "and with two processes: hive-bench evaluate --model irm --jobs 2 --out runs/irm",
 )
 def evaluate(
     model: Annotated[
@@ -27,9 +39,9 @@ def evaluate(
             "files:FOLDER."
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="RUN", help="Folder for the results.")],
+    out: Annotated[Path, place_option(metavar="RUN", help="Folder for the results.")],
     benchmark: Annotated[
-        str, typer.Option(help="Dataset folder, or mini for the embedded one.")
+        str, typer.Option(help="Folder or address of a dataset, or mini for the embedded one.")
     ] = "mini",
     task: Annotated[str, typer.Option(help="Task, see hive-bench tasks.")] = "hive",
     split: Annotated[str, typer.Option(help="Split of the data set.")] = "test",
@@ -81,8 +93,32 @@ def evaluate(
     ] = 8,
     workers: Annotated[
         int | None,
-        typer.Option(min=0, help="Scoring processes; 0 scores in this one. Default: cores."),
+        typer.Option(
+            min=0,
+            help="Scoring processes of each job; 0 scores beside the model. Default: the cores, "
+            "divided among the jobs; with Ray 1.",
+        ),
     ] = None,
+    engine: EngineOption = EngineKind.local,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Processes with a model each; local ones take the GPUs in turn with --device cuda "
+            "or auto. 1 works in this process.",
+        ),
+    ] = 1,
+    gpus_per_job: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="GPUs that Ray reserves for a job, perhaps a fraction. Default: 1 with --device "
+            "cuda, else none.",
+        ),
+    ] = None,
+    ray_address: RayAddress = None,
+    shard_index: ShardIndex = 0,
+    shard_count: ShardCount = 1,
     as_json: Json = False,
 ) -> None:
     """Score a model, with a table of means and 95 % intervals.
@@ -91,13 +127,18 @@ def evaluate(
     where it was stopped and tries failed items again; other settings into the same folder are
     refused.
 
+    Many processes: --jobs on this machine, with --engine ray on a cluster; or as a job array, where
+    each job gets the same RUN, --shard-count and its own --shard-index, and the last one to end
+    writes the results. These are those of one process. See docs/evaluating-at-scale.md.
+
     Items that fail are recorded and left out of the means. Exit code 0 if there are results of at
-    least one item, 1 if all failed.
+    least one item, or other jobs of the array have still to end; 1 if all failed.
     """
-    from benchmarks.runner import Settings
-    from benchmarks.runner import evaluate as run
+    from dataclasses import replace
+
+    from benchmarks.runner import Settings, Unfinished, evaluate_share
     from benchmarks.table import show_results
-    from hive.console import print_json
+    from hive.console import print_json, say
     from hive.models import parse_options
 
     settings = Settings(
@@ -116,9 +157,21 @@ def evaluate(
         negatives=negatives,
         examples=examples,
         options=parse_options(option or []),
-        workers=_cores() if workers is None else workers,
+        workers=_scoring(engine, jobs) if workers is None else workers,
     )
-    results = run(settings)
+    results = evaluate_share(
+        settings,
+        share=make_share(shard_index, shard_count),
+        engine=replace(
+            make_engine(engine, jobs, ray_address), gpus=_gpus(engine, gpus_per_job, device)
+        ),
+    )
+    if isinstance(results, Unfinished):
+        if as_json:
+            print_json(results.describe())
+        else:
+            say(f"{out}: {results}")
+        return
     if as_json:
         print_json(results.model_dump())
     else:
@@ -195,9 +248,20 @@ def _names(text: str | None) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
-def _cores() -> int:
-    import os
+def _scoring(engine: EngineKind, jobs: int) -> int:
+    # Ray reserves one core for a job; a second process is what the model leaves it time for.
+    return 1 if engine is EngineKind.ray else max(1, CORES // jobs)
 
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+
+def _gpus(engine: EngineKind, asked: float | None, device: str) -> float:
+    if asked is None:
+        return 1.0 if engine is EngineKind.ray and device.startswith("cuda") else 0.0
+    if engine is not EngineKind.ray:
+        from hive.errors import HiveError
+
+        raise HiveError(
+            "--gpus-per-job needs --engine ray",
+            "with --engine local the jobs take the GPUs in turn: choose them with "
+            "CUDA_VISIBLE_DEVICES",
+        )
+    return asked

@@ -339,7 +339,8 @@ def read_scores(folder: Path) -> pa.Table:
     """
     file = folder / SCORES_NAME
     try:
-        table = pq.read_table(file)
+        with file.open("rb") as handle:
+            table = pq.read_table(handle)
     except FileNotFoundError as error:
         raise HiveError(f"{file}: no scores there", "name the --out folder of a run") from error
     except pa.ArrowInvalid as error:

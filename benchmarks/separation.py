@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -59,8 +59,8 @@ class Separation:
         sample_rate: Rate of the mixtures, Hz.
         seed: Seed of the run.
         batch_size: Most queries at once.
-        trusted: Whether the model has separated something before; otherwise the run is stopped when
-            its first items all fail.
+        trusted: Says whether the model has separated something before, here or elsewhere; otherwise
+            the run is stopped when its first items all fail.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class Separation:
         sample_rate: int,
         seed: int,
         batch_size: int,
-        trusted: bool,
+        trusted: Callable[[], bool],
     ) -> None:
         self._model, self._device, self._rate, self._seed = model, device, sample_rate, seed
         self._limit = batch_limit(model, batch_size)
-        self._trusted, self._failed = trusted, 0
+        self._ask, self._trusted, self._failed = trusted, False, 0
 
     def run(self, attempts: Sequence[Attempt]) -> Iterator[list[Attempt]]:
         """Try all targets of some mixtures.
@@ -124,7 +124,10 @@ class Separation:
         told = _tell(error)
         attempt.errors[target.source_id] = told
         self._failed += 1
-        if not self._trusted and self._failed >= PATIENCE:
+        if self._trusted or self._failed < PATIENCE:
+            return
+        self._trusted = self._ask()
+        if not self._trusted:
             raise HiveError(
                 f"the first {self._failed} items all failed, the last one with: {told}",
                 "mend the model and run the same command again",

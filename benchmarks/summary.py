@@ -6,7 +6,6 @@ import datetime
 import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 
 from benchmarks.catalogue import Selection
 from benchmarks.checks import check_run
+from benchmarks.machine import together
 from benchmarks.parts import ESTIMATE, RunFolder
 from benchmarks.results import ROW_SCHEMA, Aggregate, Anchor, Results
 from benchmarks.sanity import ROWS
@@ -74,7 +74,7 @@ def summarise_run(
             "settings": settings,
             "settings_hash": settings_hash,
             "versions": _versions(),
-            "machine": _machine(settings["device"]),
+            "machine": together(part.machine for _, part in parts if part.machine),
             "metrics": [each.model_dump() for each in selection.metrics],
             "unavailable": [each.model_dump() for each in selection.unavailable],
             "judge": judge,
@@ -196,24 +196,3 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
-
-
-def _machine(device: str) -> dict[str, Any]:
-    import torch
-
-    gpu = torch.cuda.get_device_name(torch.device(device)) if device.startswith("cuda") else None
-    return {
-        "platform": platform.platform(),
-        "cpu": _cpu() or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "gpu": gpu,
-    }
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

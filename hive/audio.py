@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 import soundfile
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from hive.errors import HiveError
 from hive.files import is_file
-from hive.storage import open_audio
+from hive.storage import is_remote, open_audio
 
 Float = NDArray[np.float32]
 Integers = NDArray[np.signedinteger[Any]]  # int16 for 16 bits, int32 for 24
@@ -387,11 +388,21 @@ def _average(samples: NDArray[Any], scale: float) -> Float:
     return mono
 
 
-def _open(path: Path) -> soundfile.SoundFile:
-    if not is_file(path):
-        raise HiveError(f"{path}: no such file", "check the path in the table or manifest")
+@contextmanager
+def _open(path: Path) -> Iterator[soundfile.SoundFile]:
+    missing = HiveError(f"{path}: no such file", "check the path in the table or manifest")
+    if not is_remote(path) and not is_file(path):
+        raise missing
     try:
-        file = soundfile.SoundFile(open_audio(path))
+        with open_audio(path) as source, _decoder(path, source) as file:
+            yield file
+    except FileNotFoundError as error:
+        raise missing from error
+
+
+def _decoder(path: Path, source: Path | IO[bytes]) -> soundfile.SoundFile:
+    try:
+        file = soundfile.SoundFile(source)
     except soundfile.LibsndfileError as error:
         reason = "the file is empty" if path.stat().st_size == 0 else str(error).split(": ", 1)[-1]
         raise HiveError(

@@ -11,14 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hive.errors import HiveError
-from hive.execution.engine import Engine
+from hive.execution.engine import LOCAL, Engine
 from hive.files import write_json
 from hive.licences import Filter
+from hive.mixing.clip_table import read_clips
 from hive.mixing.plan import CROP_SECONDS, SIZE_SHARES, Planner, PlanSettings, write_plan
 from hive.mixing.roots import PoolRoot
 from hive.mixing.splits import DEFAULT_SHARES, assign_splits
 from hive.pool.duplicates import read_groups
-from hive.pool.store import Reject, read_pool
+from hive.pool.store import Reject
 from hive.shards.finish import finish
 from hive.shards.layout import GROUPS, WORK
 from hive.shards.write import RenderSettings, render_plan
@@ -47,7 +48,7 @@ class Chosen:
     """The clips of one split.
 
     Attributes:
-        clips: Clip table of those taken.
+        clips: Clip table of those taken, without its provenance.
         refused: Number of clips that the licence rules refuse, by reason.
         restored: Number of clips left out because super-resolution made up their upper band.
     """
@@ -79,14 +80,18 @@ def split_clips(
         allow_restored: Take clips with a made-up upper band for validation and test too. Metrics
             would compare a model with what another model invented.
     """
-    clips, _ = read_pool(pool)
+    clips = read_clips(pool)
     splits = assign_splits(clips, shares, seed, read_groups(pool))
-    mine = clips.filter(pa.array([name == split for name in splits]))
+    mine = clips.filter(pa.array([name == split for name in splits], pa.bool_()))
     refused: Counter[str] = Counter()
     if licences:
-        verdicts = [licences.allows(licence) for licence in mine["licence"].to_pylist()]
-        refused = Counter(reason for allowed, reason in verdicts if not allowed)
-        mine = mine.filter(pa.array([allowed for allowed, _ in verdicts], pa.bool_()))
+        verdicts = {name: licences.allows(name) for name in mine["licence"].unique().to_pylist()}
+        for name in mine["licence"].to_pylist():
+            allowed, reason = verdicts[name]
+            if not allowed:
+                refused[reason] += 1
+        taken = [name for name, (allowed, _) in verdicts.items() if allowed]
+        mine = mine.filter(pc.is_in(mine["licence"], pa.array(taken, pa.string())))
         if refused and not mine.num_rows:
             raise HiveError(
                 f"split {split!r}: the rules of --allow-licence refuse all of its "
@@ -156,9 +161,11 @@ def build(
         for split in wanted
     }
     write_json(dataset / GROUPS, read_groups(pool))
+    engine = engine or Engine()
+    workers = engine.workers if engine.kind == LOCAL else None  # plans are drawn on this machine
     for split, planner in planners.items():
         plan = dataset / WORK / "plan" / f"{split}.parquet"
-        write_plan(planner, counts[split], plan)
+        write_plan(planner, counts[split], plan, workers=workers)
         render_plan(plan, PoolRoot(pool), dataset, settings or RenderSettings(), engine=engine)
     lonely = {split: planner.lonely() for split, planner in planners.items()}
     rejects = finish(dataset)

@@ -6,17 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hive.files import write_json
+from hive.files import json_text, write_new
 
 
 def claim(path: Path, settings: dict[str, Any]) -> list[tuple[str, Any, Any]]:
     """Write the settings to `path`, or compare them with those that are there.
 
+    Of several runs that come at once, one writes and the others compare, on S3 too
+    (`hive.storage.put_new`).
+
     Returns:
         What differs from the settings that are there; nothing where the run may go on.
     """
-    if not path.is_file():
-        write_json(path, settings)
+    if not path.is_file() and write_new(path, json_text(settings).encode("utf-8")):
         return []
     return differences(json.loads(path.read_text(encoding="utf-8")), settings)
 

@@ -11,12 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from hive.checkpoints.cli import app as checkpoints_app
+from hive.contamination.cli import app as contamination_app
 from hive.curation.afc.cli import app as afc_app
 from hive.curation.cli import app as curation_app
 from hive.curation.cooccurrence_cli import app as cooccurrence_app
 from hive.metrics.cli import app as metrics_app
 from hive.options import JsonFlag
 from hive.pool.cli import app as pool_app
+from hive.publishing.cli import app as publishing_app
 from hive.shards.cli import app as shards_app
 from hive.sources.cli import app as sources_app
 
@@ -27,8 +29,10 @@ app.add_typer(curation_app)
 app.add_typer(afc_app, name="afc")
 app.add_typer(cooccurrence_app, name="cooccurrence")
 app.add_typer(shards_app)
+app.add_typer(publishing_app)
 app.add_typer(checkpoints_app, name="checkpoints")
 app.add_typer(metrics_app)
+app.add_typer(contamination_app)
 
 
 @app.command()

@@ -22,3 +22,10 @@ class HiveError(Exception):
     def __reduce__(self) -> tuple[type[HiveError], tuple[str, str]]:
         # Exceptions cross process borders by their arguments; the default would lose the remedy.
         return (type(self), (self.problem, self.remedy))
+
+
+class UnreachableError(HiveError):
+    """Storage did not answer or did not let us in; the same call may work later.
+
+    Says nothing about what is stored, so that nothing is to be listed as missing or broken for it.
+    """

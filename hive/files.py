@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from hive.errors import HiveError
-from hive.storage import is_remote, place, put
+from hive.storage import is_remote, open_stream, place, put, put_bytes, put_new
 
 TEMPORARY_SUFFIX = ".part"
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
@@ -77,7 +77,10 @@ def atomic_open(path: Path | str) -> Iterator[IO[bytes]]:
 @contextlib.contextmanager
 def _remote_open(path: Path) -> Iterator[IO[bytes]]:
     """Collect the data in a local file and put it when it is whole; object stores keep no parts."""
-    with tempfile.TemporaryDirectory(prefix="hive-upload-") as folder:
+    with (
+        explained(f"{path}, collected in {tempfile.gettempdir()} (TMPDIR)"),
+        tempfile.TemporaryDirectory(prefix="hive-upload-") as folder,
+    ):
         temporary = Path(folder) / "whole"
         with temporary.open("wb") as handle:
             yield handle
@@ -153,8 +156,34 @@ def is_file(path: Path) -> bool:
 
 def write_bytes(path: Path | str, data: bytes) -> None:
     """Write `data` atomically."""
+    if is_remote(path := place(path)):
+        put_bytes(data, path)
+        return
     with atomic_open(path) as handle:
         handle.write(data)
+
+
+def write_new(path: Path, data: bytes) -> bool:
+    """Write `data` where there is no file, whole; of several that try at once, one succeeds.
+
+    Returns:
+        Whether it was written; False where there is a file.
+    """
+    if is_remote(path):
+        return put_new(data, path)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    write_bytes(fresh, data)
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        if path.exists():
+            return False
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return True
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -164,7 +193,12 @@ def write_text(path: Path | str, text: str) -> None:
 
 def write_json(path: Path | str, value: Any) -> None:
     """Write `value` atomically as indented JSON with sorted keys; NaN and infinity are refused."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """Return `value` as `write_json` writes it."""
+    return json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 
 def write_csv(path: Path | str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -215,10 +249,20 @@ def remove_temporaries(folder: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
+def remove_temporaries_of(targets: Iterable[Path]) -> None:
+    """Delete what an interrupted `atomic_open` of these files left, and nothing of other files."""
+    wanted = {target for target in targets if not is_remote(target)}
+    for folder in {target.parent for target in wanted}:
+        for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+            name = leftover.name.removesuffix(TEMPORARY_SUFFIX)[1:].rpartition(".")[0]
+            if folder / name in wanted:
+                leftover.unlink(missing_ok=True)
+
+
 def sha256_file(path: Path | str) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
     digest = hashlib.sha256()
-    with place(path).open("rb") as handle:
+    with open_stream(place(path)) as handle:
         while block := handle.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-import os
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hive.cores import cores
+
 if TYPE_CHECKING:
     from hive.execution.engine import Engine, Share
 
-CORES = os.cpu_count() or 1
+CORES = cores()
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
 Seed = Annotated[int, typer.Option(help="Seed; the same seed gives the same result.")]
 Workers = Annotated[int, typer.Option(min=1, help="Tasks that run at a time.")]
+TaskWorkers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        help="Tasks that run at a time; default: one a core, of this machine or the Ray cluster.",
+        show_default=False,
+    ),
+]
 RayAddress = Annotated[
     str | None,
-    typer.Option(help="Ray cluster to join; without it one is started on this machine."),
+    typer.Option(
+        help="Ray cluster to join; default $RAY_ADDRESS, without it one is started here."
+    ),
 ]
 ShardIndex = Annotated[int, typer.Option(min=0, help="This job's number in an array, from 0.")]
 ShardCount = Annotated[int, typer.Option(min=1, help="Number of jobs in the array.")]
@@ -54,8 +66,13 @@ def place_option(*names: str, help: str, **more: Any) -> Any:
     return typer.Option(*names, help=help, parser=as_place, **{"metavar": "PATH", **more})
 
 
-def make_engine(kind: EngineKind, workers: int, ray_address: str | None) -> Engine:
+def make_engine(kind: EngineKind, workers: int | None, ray_address: str | None) -> Engine:
     """Return the engine that the options describe.
+
+    Args:
+        kind: `--engine`.
+        workers: `--workers`; None for all cores there are.
+        ray_address: `--ray-address`.
 
     Raises:
         HiveError: If an address is given for another engine than Ray.

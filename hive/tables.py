@@ -137,15 +137,31 @@ def open_table(path: Path | str, schema: pa.Schema) -> pq.ParquetFile:
     Raises:
         HiveError: As `read_table`.
     """
+    file = open_parquet(path)
+    conform(file.schema_arrow.empty_table(), schema, path)
+    return file
+
+
+def open_parquet(path: Path | str) -> pq.ParquetFile:
+    """Open a Parquet file of any schema; of a remote one only what is asked for is fetched.
+
+    Raises:
+        HiveError: If the file is missing or is no Parquet.
+    """
+    path = place(path)
     try:
-        # A remote file is read by the parts that are asked for.
-        file = pq.ParquetFile(place(path).open("rb") if is_remote(place(path)) else path)
+        return _Opened(path.open("rb") if is_remote(path) else path)
     except FileNotFoundError as error:
         raise HiveError(f"{path}: no such table", "check the path, or make it first") from error
     except (pa.ArrowInvalid, OSError) as error:
         raise HiveError(f"{path}: not a Parquet table ({error})", "make it again") from error
-    conform(file.schema_arrow.empty_table(), schema, path)
-    return file
+
+
+class _Opened(pq.ParquetFile):  # type: ignore[misc]
+    """A Parquet file that also closes a file object that it was opened with."""
+
+    def close(self, force: bool = True) -> None:
+        super().close(force)
 
 
 def conform(table: pa.Table, schema: pa.Schema, path: Path | str) -> pa.Table:

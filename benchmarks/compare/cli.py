@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from hive.options import place_argument, place_option
+
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of finished runs.")],
+    runs: Annotated[list[Path], place_argument("Folders of finished runs.", metavar="RUN")],
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -18,7 +20,7 @@ def compare(
     ] = None,
     baseline: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="The run that the others are compared with: the first."),
+        place_option(metavar="RUN", help="The run that the others are compared with: the first."),
     ] = None,
     group: Annotated[
         str,
@@ -28,7 +30,7 @@ def compare(
     ] = "overall",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     csv: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Also write the rows as CSV.")
+        Path | None, place_option(metavar="FILE", help="Also write the rows as CSV.")
     ] = None,
 ) -> None:
     """Compare runs on the items that they share: differences, intervals, tests.

@@ -23,6 +23,7 @@ from benchmarks.results import (
 )
 from hive.errors import HiveError
 from hive.metrics.resampling import Floats, Indices
+from hive.storage import folder_name
 
 Key = tuple[str, str]
 EVALUATE = "evaluate both in the same way, see hive-bench evaluate --help"
@@ -103,7 +104,7 @@ def load(folders: Sequence[Path]) -> list[Run]:
                 "evaluate again",
             )
         if times[name] > 1:
-            name = f"{name} ({index}: {folder.resolve().name})"
+            name = f"{name} ({index}: {folder_name(folder)})"
         runs.append(Run(folder, name, results, scores, rows))
     return runs
 

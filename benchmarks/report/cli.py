@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from hive.options import place_argument, place_option
+
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Folders of finished runs.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file.")],
+    runs: Annotated[list[Path], place_argument("Folders of finished runs.", metavar="RUN")],
+    out: Annotated[Path, place_option(metavar="FILE", help="The HTML file.")],
     title: Annotated[str, typer.Option(help="Title of the page.")] = "Sound separation report",
 ) -> None:
     """Write one HTML page about one or several runs: tables, plots, spectrograms and players.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from benchmarks.report import spectrogram, text
 from benchmarks.report.runs import Run
 from benchmarks.results import RESULTS_NAME, Example
 from hive.errors import HiveError
+from hive.storage import open_audio
 
 NUM_EXAMPLES = 4
 MAX_SECONDS = 60
@@ -157,13 +159,15 @@ def _read(path: Path) -> tuple[NDArray[np.float64], int, bytes]:
     if not path.is_file():
         raise _UnusableError("no such file")
     try:
-        info = soundfile.info(path)
+        with open_audio(path) as source:
+            info = soundfile.info(source)
         if info.format != "FLAC":
             raise _UnusableError(f"is {info.format}, not FLAC")
         if info.frames > MAX_SECONDS * info.samplerate:
             raise _UnusableError(f"longer than {MAX_SECONDS} s")
-        samples, rate = soundfile.read(path, dtype="float64", always_2d=True)
-        return samples.mean(axis=1), rate, path.read_bytes()
+        data = path.read_bytes()
+        samples, rate = soundfile.read(io.BytesIO(data), dtype="float64", always_2d=True)
+        return samples.mean(axis=1), rate, data
     except soundfile.LibsndfileError as error:
         raise _UnusableError(f"cannot be read ({error.error_string})") from error
 

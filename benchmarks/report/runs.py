@@ -18,6 +18,7 @@ from benchmarks.results import (
     read_scores,
 )
 from hive.errors import HiveError
+from hive.storage import folder_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,7 @@ def load_runs(folders: Sequence[Path]) -> list[Run]:
         runs.append(
             Run(
                 folder=folder,
-                name=name if times[name] == 1 else f"{name} ({index}: {folder.resolve().name})",
+                name=name if times[name] == 1 else f"{name} ({index}: {folder_name(folder)})",
                 results=results,
                 scores=_scores(folder, results),
                 aggregates={(one.metric, one.group): one for one in results.aggregates},

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from hive.options import (
+    EngineKind,
+    EngineOption,
+    RayAddress,
+    ShardCount,
+    ShardIndex,
+    TaskWorkers,
+    make_engine,
+    make_share,
+)
 
 app = typer.Typer()
 
@@ -107,15 +117,19 @@ def curate(
     ] = False,
     device: Annotated[str, typer.Option(help="Torch device of the super-resolution.")] = "cpu",
     seed: Annotated[int, typer.Option(help="Seed of the layout of short clips.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Local worker processes.")] = (
-        os.cpu_count() or 1
-    ),
+    workers: TaskWorkers = None,
+    engine: EngineOption = EngineKind.local,
+    ray_address: RayAddress = None,
+    shard_index: ShardIndex = 0,
+    shard_count: ShardCount = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Mine single-event clips from a corpus, in six stages, into a pool.
 
     Stopped or killed, the same command goes on; no question is asked twice. A stage whose model is
-    not configured stops the run and says what to set.
+    not configured stops the run and says what to set. The stages that compute are run by the
+    engine; the questions to the language model are asked by this process. With --shard-count each
+    job does its share, and the one that ends last puts the clips into the pool.
 
     Example: hive-bench curate --corpus fsd50k --root FSD50K --out POOL --llm
     "openai:http://localhost:8000/v1"
@@ -123,6 +137,7 @@ def curate(
     from hive import console
     from hive.curation.job import Job
     from hive.curation.leaf_label import Disagreement
+    from hive.curation.pipeline import Unfinished
     from hive.curation.pipeline import curate as run
     from hive.curation.report import flow
     from hive.curation.steps import not_configured
@@ -150,11 +165,20 @@ def curate(
         restorer=restorer,
         device=device,
         give_up=give_up,
-        workers=workers,
+        engine=make_engine(engine, workers, ray_address),
+        share=make_share(shard_index, shard_count),
     )
     for stage, reason in not_configured(job):
         console.say(f"the run will stop at {stage}, or leave it out with --skip {stage}: {reason}")
     report = run(job, source.items, redo=redo.value if redo else None, limit=limit, replace=replace)
+    if isinstance(report, Unfinished):
+        console.say(
+            f"this job's share is done; parts of {source.name} still missing: {report.missing} of "
+            f"{report.parts}; the job that does the last one puts the clips into the pool"
+        )
+        if as_json:
+            console.print_json(vars(report))
+        return
     if as_json:
         console.print_json(report.model_dump())
         return

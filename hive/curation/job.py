@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hive.curation.leaf_label import Disagreement
 from hive.curation.parts import Work
+from hive.execution.engine import Engine, Share
 from hive.llm.vote import SAMPLES
 from hive.pool.layout import Short as Fill
 from hive.sources.corpus import Short
@@ -38,7 +39,8 @@ class Job:
         restorer: Specification of the super-resolution, likewise.
         device: Torch device of the super-resolution.
         give_up: Whether segments that could not be asked about are rejected.
-        workers: Worker processes.
+        engine: Who runs the stages that compute.
+        share: Which parts of the corpus are this job's, of several that curate it together.
     """
 
     corpus: str
@@ -57,9 +59,10 @@ class Job:
     restorer: str | None = None
     device: str = "cpu"
     give_up: bool = False
-    workers: int = 1
+    engine: Engine = field(default_factory=Engine)
+    share: Share = field(default_factory=Share)
 
     @property
     def work(self) -> Work:
         """Where its tables are."""
-        return Work(self.pool, self.corpus)
+        return Work(self.pool, self.corpus, alone=self.share.whole)

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from hive.claims import claim, describe
 from hive.curation.table import SEGMENT_SCHEMA, Row
 from hive.errors import HiveError
-from hive.files import sha256_json, write_json
+from hive.files import remove_temporaries_of, sha256_json, write_json
 from hive.sources.corpus import Recording
 from hive.tables import read_table, write_table
 
@@ -93,10 +93,17 @@ def stamp(path: Path) -> tuple[int, ...]:
 
 
 class Work:
-    """The folder of a corpus's curation."""
+    """The folder of a corpus's curation.
 
-    def __init__(self, pool: Path, corpus: str) -> None:
+    Args:
+        pool: The pool.
+        corpus: Name of the corpus.
+        alone: Whether no other job works in it.
+    """
+
+    def __init__(self, pool: Path, corpus: str, *, alone: bool = True) -> None:
         self.folder = pool / ".hive" / "curate" / corpus
+        self._alone = alone
 
     def stage(self, name: str) -> Path:
         """Return the folder of a stage."""
@@ -117,7 +124,7 @@ class Work:
             HiveError: If it was run with other ones.
         """
         path = self.stage(stage) / SETTINGS
-        if not any(self.stage(stage).glob("*.parquet")):
+        if self._alone and not any(self.stage(stage).glob("*.parquet")):
             path.unlink(missing_ok=True)  # nothing was done yet, so nothing binds
         if changed := claim(path, settings):
             raise HiveError(
@@ -141,7 +148,7 @@ class Work:
         """
         path = self.folder / "root.json"
         own = {"root": str(root.resolve())}
-        if replace or not path.is_file():
+        if replace:
             write_json(path, own)
         elif changed := claim(path, own):
             raise HiveError(
@@ -169,6 +176,14 @@ class Work:
                     f"{self.stage(name)}: cannot be removed ({error.strerror})",
                     "make it writable, then run the same command again",
                 ) from error
+
+    def remove_temporaries(self, parts: Iterable[Part]) -> None:
+        """Delete what an interrupted run left of these parts' tables."""
+        remove_temporaries_of(
+            path
+            for part in parts
+            for path in (*(self.table(stage, part) for stage in STAGES), self.clips(part))
+        )
 
     def waiting(self, stage: str, parts: Sequence[Part]) -> list[Part]:
         """Return the parts that a stage has still to do."""

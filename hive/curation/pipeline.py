@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from typing import Any
 
@@ -14,7 +15,8 @@ from hive.curation.parts import STAGES, Part, divide
 from hive.curation.report import Report, make_report, report_path, write_report
 from hive.curation.steps import RUN, not_configured
 from hive.errors import HiveError
-from hive.files import locked, remove_temporaries
+from hive.execution.array import hold_share
+from hive.files import locked, remove_temporaries, sha256_json
 from hive.pool.store import (
     Reject,
     count_clips,
@@ -36,6 +38,19 @@ _BROKEN = {
 }
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """A job of an array has done its parts; others are still to be done by other jobs.
+
+    Attributes:
+        parts: Parts of the corpus.
+        missing: Those that are not done.
+    """
+
+    parts: int
+    missing: int
+
+
 def curate(
     job: Job,
     items: Iterable[Recording | Problem],
@@ -43,8 +58,11 @@ def curate(
     redo: str | None = None,
     limit: int | None = None,
     replace: bool = False,
-) -> Report:
+) -> Report | Unfinished:
     """Take a corpus through all stages; stopped or killed, the same call goes on.
+
+    Several jobs may do it together, each with its share of the parts; whoever finds all parts done
+    puts them into the pool.
 
     Args:
         job: What to do.
@@ -54,27 +72,20 @@ def curate(
         replace: Whether the pool may lose more than half of the corpus's clips that it holds.
 
     Returns:
-        The report, which is written beside the stages' tables too.
+        The report, which is written beside the stages' tables too; or what is still to be done, if
+        that is other jobs' work.
 
     Raises:
         HiveError: If there is nothing to curate, a stage's model is not configured (what was done
-            is kept), a stage was run with other settings, another run is at work on the corpus,
-            no clip is left, or too few of those that the pool holds.
+            is kept), a stage was run with other settings, another run is at work on the same share
+            of the corpus or with another list of recordings, no clip is left, or too few of those
+            that the pool holds.
     """
-    busy = f"{job.work.folder}: another run is at work on {job.corpus}"
-    with locked(job.work.folder / "run.lock", busy):
-        return _curate(job, items, redo, limit, replace)
-
-
-def _curate(
-    job: Job,
-    items: Iterable[Recording | Problem],
-    redo: str | None,
-    limit: int | None,
-    replace: bool,
-) -> Report:
-    job.work.bind(job.root, replace)
-    _refuse_other_kind(job, replace)
+    if redo is not None and not job.share.whole:
+        raise HiveError(
+            f"--redo {redo}: other jobs may be at work on what it removes",
+            "run it once without --shard-count, which may be stopped when the stage has begun",
+        )
     before = count_clips(job.pool, job.corpus)
     if limit is not None and before and not replace:
         raise HiveError(
@@ -82,14 +93,38 @@ def _curate(
             "replace",
             "choose another --out for the trial, or add --replace",
         )
+    _refuse_other_kind(job, replace)
     recordings, problems = _listed(job, items, limit)
-    if redo is not None:
-        _refuse_redo(job, redo)
-        job.work.redo(redo)
-    remove_temporaries(job.work.folder)
     parts = divide(recordings, job.root)
-    for stage in STAGES:
-        RUN[stage](job, parts)
+    listed = {
+        "root": str(job.root.resolve()),
+        "limit": limit,
+        "recordings": len(recordings),
+        "parts_sha256": sha256_json([part.name for part in parts]),
+    }
+    with hold_share(job.work.folder / "jobs", job.share, listed, job.corpus):
+        job.work.bind(job.root, replace)
+        if redo is not None:
+            _refuse_redo(job, redo)
+            job.work.redo(redo)
+        mine = [part for number, part in enumerate(parts) if job.share.takes(number)]
+        job.work.remove_temporaries(mine)
+        for stage in STAGES:
+            RUN[stage](job, mine)
+        missing = len(job.work.waiting(STAGES[-1], parts))
+        if missing:
+            return Unfinished(len(parts), missing)
+        with locked(job.work.folder / "merge.lock"):
+            return _merge(job, parts, problems, before, replace)
+
+
+def _merge(
+    job: Job,
+    parts: Sequence[Part],
+    problems: Sequence[Problem],
+    before: int,
+    replace: bool,
+) -> Report:
     report = make_report(job, parts, problems)
     write_report(job, report)
     rejects = _rejects(job, parts, problems)
@@ -98,6 +133,7 @@ def _curate(
     merge_corpus(job.pool, job.corpus, pa.concat_tables(tables), rejects, _settings(job))
     sweep(job.pool, job.corpus)
     job.work.remove_stale(parts)
+    remove_temporaries(job.work.folder)  # all is done, so nobody writes
     return report
 
 

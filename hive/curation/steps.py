@@ -1,14 +1,14 @@
 """Running each stage over the parts of a corpus.
 
-The stages that compute run in worker processes, a task a part; those that ask the language model
-run in this process, which mostly waits.
+The stages that compute are run by the engine, a task a part; those that ask the language model run
+in this process, which mostly waits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
@@ -22,8 +22,8 @@ from hive.curation.standardise import VERSION as STANDARDISE_VERSION
 from hive.curation.standardise import standardise
 from hive.curation.table import Row, load, reject
 from hive.errors import HiveError
-from hive.execution.engine import Engine
-from hive.execution.local import run_tasks, tick
+from hive.execution import run_tasks, tick
+from hive.execution.engine import LOCAL
 from hive.files import sha256_json
 from hive.licences import Filter
 from hive.llm import prompts
@@ -43,10 +43,13 @@ from hive.tagging.registry import load as load_tagger
 
 @dataclass(frozen=True)
 class _Task:
-    """A part that a worker process does."""
+    """A part that a worker does."""
 
     job: Job
     part: Part
+
+    def __str__(self) -> str:
+        return f"part {self.part.name}"
 
 
 def not_configured(job: Job) -> list[tuple[str, str]]:
@@ -93,7 +96,14 @@ def run_coarse_tag(job: Job, parts: Sequence[Part]) -> None:
         identity = _tagger(job.tagger, job.device).identity
     given = {"model": identity, "threshold": job.threshold}
     job.work.open("coarse_tag", _settings(job, "coarse_tag", given))
-    _run(job, "coarse_tag", parts, _coarse_tag, lambda part: job.work.count("single_event", part))
+    _run(
+        job,
+        "coarse_tag",
+        parts,
+        _coarse_tag,
+        lambda part: job.work.count("single_event", part),
+        accelerated=job.device != "cpu",
+    )
 
 
 def run_leaf_label(job: Job, parts: Sequence[Part]) -> None:
@@ -126,8 +136,7 @@ def run_standardise(job: Job, parts: Sequence[Part]) -> None:
         parts,
         _standardise,
         lambda part: job.work.count("leaf_label", part),
-        # Every worker would load the model onto the one accelerator.
-        workers=None if job.device == "cpu" or given["model"] is None else 1,
+        accelerated=job.device != "cpu" and given["model"] is not None,
     )
 
 
@@ -173,13 +182,18 @@ def _run(
     parts: Sequence[Part],
     function: Callable[[_Task], None],
     size: Callable[[Part], int],
-    workers: int | None = None,
+    accelerated: bool = False,
 ) -> None:
+    engine = job.engine
+    if accelerated:
+        # Every local worker would load the model onto the one accelerator; Ray deals them out.
+        alone = engine.kind == LOCAL
+        engine = replace(engine, workers=1) if alone else replace(engine, gpus=1.0)
     waiting = job.work.waiting(stage, parts)
     run_tasks(
         function,
         [_Task(job, part) for part in waiting],
-        engine=Engine(workers=workers or job.workers),
+        engine=engine,
         title=f"{job.corpus}: {stage}",
         total=sum(size(part) for part in waiting),
     ).check("parts")

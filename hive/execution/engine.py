@@ -15,15 +15,17 @@ class Engine:
 
     Attributes:
         kind: "local" (this process, or worker processes of this machine) or "ray".
-        workers: Tasks that run at a time; 1 with "local" means in this process.
-        address: With "ray": address of the cluster to join; None starts one on this machine.
+        workers: Tasks that run at a time; 1 with "local" means in this process; None takes all
+            cores, of this machine or of the cluster.
+        address: With "ray": address of the cluster to join; None for `$RAY_ADDRESS` or, without it,
+            a cluster that is started on this machine.
         gpus: With "ray": GPUs that a task takes, perhaps a fraction.
         retries: How often a task is tried again after it failed for a reason that may pass: its
             process or machine died, or a connection was lost.
     """
 
     kind: str = LOCAL
-    workers: int = 1
+    workers: int | None = 1
     address: str | None = None
     gpus: float = 0.0
     retries: int = 2

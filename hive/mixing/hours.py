@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from hive.errors import HiveError
-from hive.mixing.splits import UNUSED, held_out
+from hive.mixing.splits import UNUSED, held_out, in_random_order
 from hive.pool.store import clip_hours
-from hive.seeding import Stream
 from hive.tables import SPLITS
 
 _BINS = (*SPLITS, UNUSED)
@@ -128,8 +127,8 @@ class _Division:
 
     def divide_class(self, label: str, members: list[_Unit]) -> None:
         """Divide the free units of a class."""
-        free = sorted((u for u in members if u.name not in self.chosen), key=lambda u: u.name)
-        free.sort(key=lambda unit: Stream(self.seed, "splits", unit.name, "order").uniform())
+        waiting = {unit.name: unit for unit in members if unit.name not in self.chosen}
+        free = [waiting[name] for name in in_random_order(waiting, self.seed)]
         self._first_of_each(label, members, free)
         have = dict.fromkeys(self.shares, 0)
         for unit in members:

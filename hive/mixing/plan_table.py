@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class PlanTable:
     @cached_property
     def split(self) -> str:
         """The split that the mixtures are of."""
-        splits = set(self._column("split").unique().to_pylist())
+        splits = {name for part in self._column("split") for name in part.unique().to_pylist()}
         if len(splits) != 1:
             raise HiveError(
                 f"{self.path}: holds the splits {sorted(splits)}, not one",
@@ -70,15 +70,25 @@ class PlanTable:
     @cached_property
     def sizes(self) -> NDArray[np.int32]:
         """Number of sources of each mixture, shape (N,)."""
-        sizes: NDArray[np.int32] = self._column("num_sources").to_numpy().astype(np.int32)
+        parts = [part.to_numpy() for part in self._column("num_sources")]
+        sizes: NDArray[np.int32] = np.concatenate([np.empty(0), *parts]).astype(np.int32)
         return sizes
 
     def ids_sha256(self) -> str:
         """Return a hash of the mixtures' names in their order."""
         digest = hashlib.sha256()
-        for chunk in self._column("mix_id").chunks:
-            digest.update("".join(f"{name}\n" for name in chunk.to_pylist()).encode("utf-8"))
+        for part in self._column("mix_id"):
+            digest.update("".join(f"{name}\n" for name in part.to_pylist()).encode("utf-8"))
         return digest.hexdigest()
+
+    def groups(self) -> Iterator[pa.Table]:
+        """Yield all mixtures in their order, a row group at a time."""
+        with open_table(self.path, MIXTURE_SCHEMA) as file:
+            for number, start in enumerate(self._starts[:-1].tolist()):
+                if start >= self._rows:
+                    return
+                group = file.read_row_group(number).slice(0, self._rows - start)
+                yield conform(group, MIXTURE_SCHEMA, self.path)
 
     def rows(self, positions: Sequence[int] | NDArray[np.int64]) -> list[dict[str, Any]]:
         """Return the rows at some positions, in the order of these.
@@ -106,6 +116,12 @@ class PlanTable:
         with open_table(self.path, MIXTURE_SCHEMA) as file:
             return conform(file.read_row_group(number), MIXTURE_SCHEMA, self.path)
 
-    def _column(self, name: str) -> pa.ChunkedArray:
+    def _column(self, name: str) -> Iterator[pa.Array]:
+        """Yield a column in parts: as one, the names of a long plan would take gigabytes."""
+        left = self._rows
         with open_table(self.path, MIXTURE_SCHEMA) as file:
-            return file.read(columns=[name])[name].slice(0, self._rows)
+            for batch in file.iter_batches(columns=[name]):
+                yield batch.column(0).slice(0, left)
+                left -= batch.num_rows
+                if left <= 0:
+                    return

@@ -7,6 +7,7 @@ added: the stored mixture is the sum of the stored sources, exactly.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,8 @@ def render(row: dict[str, Any], find: Find, bits: int = 16) -> Rendered:
     """Render one mixture.
 
     Gains and the normalisation factor that a row already has are used as they are; those that
-    are null are computed and filled in.
+    are null are computed and filled in. Every crop is cut, or padded with zeros at its end, to the
+    mixture's length, int(target_duration * sample_rate) samples.
 
     Args:
         row: A row of the mixture table.
@@ -52,6 +54,7 @@ def render(row: dict[str, Any], find: Find, bits: int = 16) -> Rendered:
         HiveError: If a file cannot be read, or a crop is silent.
     """
     rate = row["sample_rate"]
+    length = int(row["target_duration"] * rate)
     crops: list[audio.Float] = []
     sources: list[dict[str, Any]] = []
     for source in row["sources"]:
@@ -61,18 +64,14 @@ def render(row: dict[str, Any], find: Find, bits: int = 16) -> Rendered:
             (source["crop_start_second"], source["crop_end_second"]),
             rate,
         )
+        # Seconds of two crops may be truncated to lengths that differ by a sample.
+        crop = audio.fit(crop, length)
         gain, weight = source.get("rms_gain"), source.get("applied_weight")
         if gain is None:
-            level = audio.rms(crop)
-            if level < audio.SILENCE_RMS:
-                raise HiveError(
-                    f"{source['path']}: silent between {source['crop_start_second']:.2f} and "
-                    f"{source['crop_end_second']:.2f} s of its chunk (RMS {level:.1e})",
-                    "restore the clip, or plan again from the pool as it is",
-                )
-            gain = TARGET_RMS / level
+            interval = (source["crop_start_second"], source["crop_end_second"])
+            gain = rms_gain(audio.rms(crop), source["path"], interval)
         if weight is None:
-            weight = gain * 10.0 ** (source["snr_db"] / 20.0)
+            weight = weight_at(gain, source["snr_db"])
         crops.append(crop)
         sources.append({**source, "rms_gain": gain, "applied_weight": weight})
     weights = [source["applied_weight"] for source in sources]
@@ -101,15 +100,46 @@ def render(row: dict[str, Any], find: Find, bits: int = 16) -> Rendered:
     return Rendered(filled, mixture, stems)
 
 
+def rms_gain(level: float, path: str, crop: tuple[float, float]) -> float:
+    """Return the gain that brings a crop of some RMS to `TARGET_RMS`.
+
+    Raises:
+        HiveError: If the crop is silent; `path` and `crop` (seconds) name it.
+    """
+    if level < audio.SILENCE_RMS:
+        raise HiveError(
+            f"{path}: silent between {crop[0]:.2f} and {crop[1]:.2f} s of its chunk "
+            f"(RMS {level:.1e})",
+            "restore the clip, or plan again from the pool as it is",
+        )
+    return TARGET_RMS / level
+
+
+def weight_at(gain: float, snr_db: float) -> float:
+    """Return the weight of a source: its gain, and its level relative to the first source."""
+    weight: float = gain * 10.0 ** (snr_db / 20.0)
+    return weight
+
+
+def normalisation(peak: float, source_peaks: Sequence[float], bits: int) -> float:
+    """Return the factor that keeps every peak, of the mixture and of each source, within 0.95.
+
+    Args:
+        peak: Peak of the sum of the weighted crops.
+        source_peaks: Peak of each weighted crop.
+        bits: Bits of the stored samples.
+    """
+    # Rounding can add half a step for each source; the limit holds for the stored samples.
+    limit = PEAK - len(source_peaks) / (1 << (bits - 1))
+    return min(1.0, limit / max(peak, *source_peaks))
+
+
 def _normalisation(crops: list[audio.Float], weights: list[float], bits: int) -> float:
-    """Return the factor that keeps every peak, of the mixture and of each source, within 0.95."""
     total = crops[0] * np.float32(weights[0])
     for crop, weight in zip(crops[1:], weights[1:], strict=True):
         total += crop * np.float32(weight)
     peaks = [audio.peak(crop) * abs(weight) for crop, weight in zip(crops, weights, strict=True)]
-    # Rounding can add half a step for each source; the limit holds for the stored samples.
-    limit = PEAK - len(crops) / (1 << (bits - 1))
-    return min(1.0, limit / max(audio.peak(total), *peaks))
+    return normalisation(audio.peak(total), peaks, bits)
 
 
 def _quantise(crop: audio.Float, weight: float, bits: int, path: str) -> audio.Integers:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hive.errors import HiveError
+from hive.storage import is_address
 
 #: Gives the place of a source's path; a value that can be sent to other processes.
 Find = Callable[[str], Path]
@@ -27,13 +28,42 @@ class PoolRoot:
         return self.pool / inside(path)
 
 
+@dataclass(frozen=True)
+class CorpusRoots:
+    """Paths whose first part names a corpus.
+
+    Attributes:
+        folders: Folder of each corpus, by that first part in lower case.
+    """
+
+    folders: Mapping[str, Path]
+
+    def folder(self, path: str) -> Path | None:
+        """Return the folder that a path counts from; None for a corpus that has none."""
+        return self.folders.get(path.partition("/")[0].casefold())
+
+    def __call__(self, path: str) -> Path:
+        """Return the place of a path.
+
+        Raises:
+            HiveError: If its corpus has no folder, or the path leads out of it.
+        """
+        folder = self.folder(path)
+        if folder is None:
+            raise HiveError(
+                f"{path!r}: no folder is given for its corpus", "add it to the file of --corpora"
+            )
+        return folder / inside(path.partition("/")[2])
+
+
 def inside(path: str) -> str:
     """Return a relative path of a table as it is, if it stays below its root.
 
     Raises:
-        HiveError: If it is absolute or goes up: a table is not trusted.
+        HiveError: If it is absolute, an address or goes up: a table is not trusted.
     """
     parts = PurePosixPath(path)
-    if parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path:
+    leaves = parts.is_absolute() or ".." in parts.parts or is_address(path)
+    if leaves or "\\" in path or "\0" in path:
         raise HiveError(f"{path!r}: a path that leads out of its folder", "correct the table")
     return path

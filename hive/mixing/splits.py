@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import numpy as np
 import pyarrow as pa
 
 from hive.errors import HiveError
+from hive.mixing.philox import Streams
 from hive.seeding import Stream
 from hive.tables import SPLITS
 
@@ -83,8 +85,7 @@ def assign_splits(
     total = sum(share for _, share in wanted)
     chosen = held_out(bound, groups)
     for label in sorted(by_label):
-        free = sorted(set(by_label[label]) - chosen.keys())
-        free.sort(key=lambda name: Stream(seed, "splits", name, "order").uniform())
+        free = in_random_order(set(by_label[label]) - chosen.keys(), seed)
         start = Stream(seed, "splits", label, "start").uniform()
         for number, recording in enumerate(free):
             position = (number + start) / len(free) * total
@@ -94,6 +95,13 @@ def assign_splits(
                 if position < 0:
                     break
     return [chosen[groups.get(recording, recording)] for recording in recordings]
+
+
+def in_random_order(names: Iterable[str], seed: int) -> list[str]:
+    """Put recordings into an order that depends on the seed and their names alone."""
+    ordered = sorted(names)
+    places = Streams(seed, "splits", ordered, "order").uniforms()
+    return [ordered[number] for number in np.argsort(places, kind="stable").tolist()]
 
 
 def held_out(bound: Mapping[str, str], groups: Mapping[str, str]) -> dict[str, str]:

@@ -9,6 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
+from hive.options import (
+    EngineKind,
+    EngineOption,
+    RayAddress,
+    make_engine,
+    place_argument,
+    place_option,
+)
+
 app = typer.Typer(help="Make and look at clip pools.", no_args_is_help=True)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
@@ -27,8 +36,8 @@ class ShortPolicy(str, Enum):
 
 @app.command("import")
 def pool_import(
-    path: Annotated[Path, typer.Argument(help="CSV manifest, or a folder.")],
-    out: Annotated[Path, typer.Option(help="Folder of the pool.")],
+    path: Annotated[Path, place_argument("CSV manifest, or a folder.")],
+    out: Annotated[Path, place_option(help="Folder of the pool.")],
     corpus: Annotated[
         str | None, typer.Option(help="Name of the corpus; default: the folder's name.")
     ] = None,
@@ -56,7 +65,7 @@ def pool_import(
 
 @app.command("synth")
 def pool_synth(
-    out: Annotated[Path, typer.Option(help="Folder of the pool.")],
+    out: Annotated[Path, place_option(help="Folder of the pool.")],
     seed: Seed = 0,
     per_class: Annotated[int, typer.Option(min=1, help="Clips of each class.")] = 10,
     label: Annotated[
@@ -80,9 +89,9 @@ def pool_synth(
 
 @app.command("duplicates")
 def pool_duplicates(
-    pool: Annotated[Path, typer.Argument(help="Folder of the pool.")],
+    pool: Annotated[Path, place_argument("Folder of the pool.")],
     out: Annotated[
-        Path | None, typer.Option(help="A copy of the list, beside POOL/duplicates.csv.")
+        Path | None, place_option(help="A copy of the list, beside POOL/duplicates.csv.")
     ] = None,
     workers: Workers = CORES,
     as_json: JsonFlag = False,
@@ -94,16 +103,15 @@ def pool_duplicates(
 
     Example: hive-bench pool duplicates POOL
     """
-    import shutil
     from collections import Counter
 
     from hive import console
+    from hive.files import write_bytes
     from hive.pool.duplicates import LIST, describe, find_duplicates
 
     found = find_duplicates(pool, workers)
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(pool / LIST, out)
+        write_bytes(out, (pool / LIST).read_bytes())
     if as_json:
         console.print_json([describe(one) for one in found])
         return
@@ -123,7 +131,7 @@ def pool_duplicates(
 
 @app.command("split")
 def pool_split(
-    pool: Annotated[Path, typer.Argument(help="Folder of the pool.")],
+    pool: Annotated[Path, place_argument("Folder of the pool.")],
     hours: Annotated[
         str | None, typer.Option(help="Hours of clips for train/validation/test.")
     ] = None,
@@ -183,9 +191,9 @@ def pool_split(
 
 @app.command("stats")
 def pool_stats(
-    pool: Annotated[Path, typer.Argument(help="Folder of the pool.")],
+    pool: Annotated[Path, place_argument("Folder of the pool.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for tables (CSV), plots and a page of them.")
+        Path | None, place_option(help="Folder for tables (CSV), plots and a page of them.")
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -218,6 +226,50 @@ def pool_stats(
         f"{stats['quarantined']} recordings in quarantine",
         highlight=False,
     )
+
+
+@app.command("pack")
+def pool_pack(
+    pool: Annotated[Path, place_argument("Folder of the pool.")],
+    out: Annotated[Path, typer.Option(help="Folder of the pack, on a local disk.")],
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Only compare what is there with its checksums.")
+    ] = False,
+    workers: Workers = CORES,
+    engine: EngineOption = EngineKind.local,
+    ray_address: RayAddress = None,
+) -> None:
+    """Pack a pool into a few large files of 16-bit PCM, for training on mixtures made on the fly.
+
+    The pack takes 88,200 bytes a second, about twice as much as the pool. It holds the clip table,
+    so mixtures can be planned from it, and training needs no more than the pack and the plan.
+    Interrupted, the same command goes on.
+
+    Example: hive-bench pool pack POOL --out PACK
+    """
+    from hive import console
+    from hive.errors import HiveError
+    from hive.pool.pack import pack_pool
+    from hive.pool.packed import verify_pack
+
+    if verify:
+        if changed := verify_pack(out):
+            raise HiveError(
+                f"{out}: changed since they were written: {', '.join(changed)}",
+                "delete them and pack the pool again: only what is missing is written",
+            )
+        console.say(f"{out}: all is well")
+        return
+    packed = pack_pool(pool, out, engine=make_engine(engine, workers, ray_address))
+    console.say(
+        f"{out}: {packed.clips} clips, {packed.seconds / 3600:.2f} h, "
+        f"{packed.size / 1e9:.2f} GB in {packed.parts} parts"
+    )
+    if packed.rejects:
+        raise HiveError(
+            f"{len(packed.rejects)} clips were not packed, such as {packed.rejects[0].reason}",
+            f"see {out / 'quarantine.csv'}, mend them and run the same command again",
+        )
 
 
 def _report_import(pool: Path, done: Any) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,13 +21,13 @@ from typing import Any
 import pyarrow.compute as pc
 
 from hive.errors import HiveError
-from hive.execution.engine import Engine
-from hive.execution.local import run_tasks, tick
+from hive.execution import Engine, run_tasks, tick
 from hive.files import read_csv, write_records
 from hive.fingerprint import Index
 from hive.fingerprint.codes import Codes
 from hive.pool.fingerprints import pool_fingerprints
 from hive.pool.store import read_pool
+from hive.storage import is_remote
 
 LIST = "duplicates.csv"
 _INDEX = Path(".hive") / "fingerprints.index"
@@ -125,7 +126,8 @@ def _similar(
 
     Processes share one index, mapped from the disk.
     """
-    folder = pool / _INDEX
+    # Beside a remote pool nothing can be mapped.
+    folder = Path(tempfile.mkdtemp(prefix="hive-index-")) if is_remote(pool) else pool / _INDEX
     Index(prints, owners).save(folder)
     edges = range(0, len(prints), _BLOCK)
     tasks = [_Block(folder, start, min(start + _BLOCK, len(prints))) for start in edges]

@@ -6,7 +6,6 @@ taken anew. Batches are written as they are done; stopped or killed, the same ca
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,13 @@ import numpy as np
 import pyarrow as pa
 
 from hive import audio
-from hive.execution.engine import Engine
-from hive.execution.local import run_tasks, tick
+from hive.execution import Engine, run_tasks, tick
 from hive.files import sha256_json
 from hive.fingerprint import VERSION, fingerprint
 from hive.fingerprint.codes import Codes
+from hive.mixing.roots import inside
 from hive.pool.store import read_pool
+from hive.storage import remove_folder
 from hive.tables import read_table, write_table
 
 SCHEMA = pa.schema(
@@ -78,14 +78,14 @@ def pool_fingerprints(pool: Path, workers: int = 1) -> dict[str, Codes]:
     wanted = {digest for _, digest, _ in rows}
     if missing or wanted != known.keys():
         _write(pool / _TABLE, rows, known)
-    shutil.rmtree(pool / _PARTS, ignore_errors=True)
+    remove_folder(pool / _PARTS)
     return {clip_id: known[digest] for clip_id, digest, _ in rows}
 
 
 def _compute(batch: _Batch) -> None:
     rows = []
     for clip_id, digest, path in batch.clips:
-        samples, rate = audio.read(batch.pool / path)
+        samples, rate = audio.read(batch.pool / inside(path))
         codes = fingerprint(audio.to_mono(samples), rate)
         rows.append({"clip_id": clip_id, "pcm_sha256": digest, "codes": codes})
         tick()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,8 @@ import pyarrow as pa
 from hive import audio
 from hive._version import __version__
 from hive.claims import claim
-from hive.errors import HiveError
-from hive.execution.engine import Engine
-from hive.execution.local import run_tasks, tick
+from hive.errors import HiveError, UnreachableError
+from hive.execution import Engine, run_tasks, tick
 from hive.files import locked, remove_temporaries, sha256_json
 from hive.labels import find, resolve
 from hive.pool.layout import TOLERANCE_SECONDS, WINDOW_SECONDS, Short, pad, repeat, windows
@@ -32,6 +30,7 @@ from hive.pool.store import (
 from hive.seeding import Stream
 from hive.sources import synth
 from hive.sources.folder import Recording, read_recordings
+from hive.storage import remove_folder, stamp
 from hive.tables import CLIP_SCHEMA, SAMPLE_RATE, read_table, write_table
 
 _BATCH = 128
@@ -157,7 +156,8 @@ def _do_import(
     # Those of this corpus alone: others may be at work.
     for folder in (work, pool / corpus):
         remove_temporaries(folder)
-    waiting = [batch for batch in batches if not batch.part.is_file()]
+    there = set(work.glob("*/clips.parquet"))
+    waiting = [batch for batch in batches if batch.part not in there]
     left = sum(len(batch.items) for batch in waiting)
     run_tasks(
         function, waiting, engine=Engine(workers=workers), title=f"Importing {corpus}", total=left
@@ -190,19 +190,18 @@ def _part(pool: Path, corpus: str, items: list[Any]) -> Path:
     return pool / ".hive" / corpus / sha256_json(items)[:16] / "clips.parquet"
 
 
-def _stamp(path: Path) -> list[int]:
+def _stamp(path: Path) -> list[Any]:
     try:
-        status = path.stat()
+        return stamp(path)
     except OSError:  # not there, or a name that no file can have
         return []
-    return [status.st_size, status.st_mtime_ns]
 
 
 def _remove_stale(work: Path, parts: set[Path]) -> None:
     """Remove the parts of batches that are no more."""
     for folder in work.iterdir():
         if folder.is_dir() and folder not in parts:
-            shutil.rmtree(folder)
+            remove_folder(folder)
 
 
 def _check_repeats(recordings: Sequence[Recording], path: Path) -> None:
@@ -316,6 +315,8 @@ def _load(path: Path, recording: Recording) -> tuple[audio.Float, float, int]:
         if start >= min(stop, info.frames):
             raise HiveError(f"{path}: 'start' lies past the end", "correct the manifest")
         native, rate = audio.read(path, start, min(stop, info.frames))
+    except UnreachableError:
+        raise  # says nothing of the recording
     except HiveError as error:
         raise _RejectedError("read", error.problem, error.remedy) from error
     mono = audio.to_mono(native)

@@ -14,6 +14,7 @@ from hive.figures.page import Section, Table, write_page
 from hive.figures.plots import Plot, bars, ends, histogram, rank_frequency
 from hive.licences import normalise, terms
 from hive.pool.store import clip_hours, read_pool, read_quarantine
+from hive.storage import folder_name
 from hive.tables import SAMPLE_RATE
 
 _LICENCES = 15  # bars of licences
@@ -55,7 +56,7 @@ def write_pool_page(pool: Path, out: Path) -> list[Path]:
     if set(splits) != {"not bound"}:
         rows = _grouped(splits, clips, hours)
         sections.insert(1, Section("Splits", tables=[_table("splits", "Splits", "split", rows)]))
-    return write_page(out, f"Clip pool {pool.resolve().name}", facts, sections)
+    return write_page(out, f"Clip pool {folder_name(pool)}", facts, sections)
 
 
 def _corpora(clips: pa.Table, hours: Sequence[float]) -> Section:

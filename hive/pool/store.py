@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from hive import audio
 from hive.errors import HiveError
 from hive.files import TEMPORARY_SUFFIX, locked, read_csv, write_bytes, write_records
 from hive.labels import Label
-from hive.tables import CLIP_SCHEMA, SAMPLE_RATE, read_table, write_table
+from hive.mixing.roots import inside
+from hive.storage import remove
+from hive.tables import CLIP_SCHEMA, SAMPLE_RATE, open_table, read_table, write_table
 
 TABLE = "clips.parquet"
 #: Held while the pool's tables are read, changed and written back.
@@ -181,7 +182,7 @@ def _merge_corpus(
     _merge_rejects(pool, corpus, rejects)
     write_table(pool / TABLE, merged, CLIP_SCHEMA, {**known, corpus: settings})
     for path in gone:
-        (pool / path).unlink(missing_ok=True)
+        remove(pool / inside(path))
 
 
 def merge_rejects(pool: Path, corpus: str, rejects: Sequence[Reject]) -> None:
@@ -199,7 +200,8 @@ def pool_settings(pool: Path) -> dict[str, Any]:
     """Return how each corpus of a pool was made; empty where there is no pool."""
     if not (pool / TABLE).is_file():
         return {}
-    metadata = pq.read_schema(pool / TABLE).metadata or {}
+    with open_table(pool / TABLE, CLIP_SCHEMA) as table:
+        metadata = table.schema_arrow.metadata or {}
     settings: dict[str, Any] = json.loads(metadata.get(b"hive", b"{}"))
     return settings
 
@@ -219,7 +221,7 @@ def sweep(pool: Path, corpus: str) -> None:
     for file in (pool / corpus).glob("*/*"):
         leftover = file.name.endswith(TEMPORARY_SUFFIX)
         if leftover or (file.suffix == ".flac" and file.relative_to(pool).as_posix() not in named):
-            file.unlink(missing_ok=True)
+            remove(file)
 
 
 def write_quarantine(folder: Path, rejects: Iterable[Reject]) -> None:

@@ -1,18 +1,28 @@
-"""The dataset card: what stock `load_dataset` needs to open the shards, and what people ask."""
+"""The head of a dataset card: what stock `load_dataset` and the hub need to know of the shards."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
-from hive._version import __version__
+from hive.shards.card_text import card_text
+from hive.shards.edition import Edition
+from hive.shards.facts import DatasetFacts
 from hive.shards.features import card_features
-from hive.shards.licences import DatasetLicences
-from hive.tables import SPLITS
+from hive.shards.layout import LICENCES, MIXTURES
 
 ALL = "all"
-_EXPRESSIONS = 20  # combinations of licences, and conflicts, that the card lists
+TABLE = "mixtures"
 TEST_ONLY = "_test"
+#: Licences that the hub has a name for; a dataset whose clips are all under one of them says so.
+_HUB_NAMES = {
+    name: name.lower()
+    for name in (
+        *("CC0-1.0", "CC-BY-2.0", "CC-BY-2.5", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0"),
+        *("CC-BY-SA-4.0", "CC-BY-NC-2.0", "CC-BY-NC-3.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-2.0"),
+        *("CC-BY-NC-SA-3.0", "CC-BY-NC-SA-4.0"),
+    )
+}
+_MAGNITUDES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B")
 
 
 def configurations(sizes: list[int], splits: list[str]) -> dict[str, tuple[list[int], list[str]]]:
@@ -28,39 +38,31 @@ def configurations(sizes: list[int], splits: list[str]) -> dict[str, tuple[list[
     return chosen
 
 
-def present(sidecars: list[dict[str, Any]]) -> tuple[list[int], list[str]]:
-    """Return the sizes and the splits that a dataset has, in their order."""
-    found = {(sidecar["num_sources"], sidecar["split"]) for sidecar in sidecars}
-    sizes = sorted({size for size, _ in found})
-    splits = [split for split in SPLITS if any(split == other for _, other in found)]
-    return sizes, splits
+def dataset_card(facts: DatasetFacts, edition: Edition | None = None) -> str:
+    """Return the README.md of a dataset.
+
+    Args:
+        facts: What it is.
+        edition: In which form it is described; as the folder that it is by default. The
+            configurations name only what is there: those of the splits with shards, or one called
+            `mixtures` over the table where there are none.
+    """
+    edition = edition or Edition()
+    lines = ["---", "pretty_name: Hive mixtures", "language:", "- en", *_licence_field(facts)]
+    lines += ["task_categories:", "- audio-to-audio", "size_categories:", f"- {magnitude(facts)}"]
+    lines += ["tags:", "- audio", "- sound-separation", "- universal-sound-separation"]
+    splits = edition.shown(facts)
+    lines += [*(["- webdataset"] if splits else []), "- croissant"]
+    lines += _described(facts, splits) if splits else _table_alone(facts)
+    return "\n".join([*lines, "---", "", *card_text(facts, edition), ""])
 
 
-def dataset_card(sidecars: list[dict[str, Any]], licences: DatasetLicences) -> str:
-    """Return the README.md of a dataset from its sidecars and its licences."""
-    sizes, splits = present(sidecars)
-    audio_format = sidecars[0]["audio_format"]
-    have = {(sidecar["num_sources"], sidecar["split"]) for sidecar in sidecars}
-    lines = ["---", "pretty_name: Hive mixtures", "task_categories:", "- audio-to-audio", "tags:"]
-    lines += ["- sound-separation", "- webdataset", *_licence_field(licences), "configs:"]
-    for name, (some, chosen) in configurations(sizes, splits).items():
-        lines += [f"- config_name: {name}", *(["  default: true"] * (name == ALL))]
-        lines.append("  data_files:")
-        for split in chosen:
-            paths = [f"data/{n}mix/{split}-*.tar" for n in some if (n, split) in have]
-            if paths:
-                lines += [f"  - split: {split}", "    path:", *(f"    - {path}" for path in paths)]
-    lines.append("dataset_info:")
-    for name, (some, _) in configurations(sizes, splits).items():
-        lines += [f"- config_name: {name}", "  features:"]
-        lines += yaml_list(card_features(audio_format, max(some)), 2)
-    return "\n".join([*lines, "---", "", *_body(sidecars, licences, sizes, splits), ""])
-
-
-def _licence_field(licences: DatasetLicences) -> list[str]:
-    if {clip.licence for clip in licences.clips} == {"CC0-1.0"}:
-        return ["license: cc0-1.0"]
-    return ["license: other", "license_name: per-clip", "license_link: LICENSES.csv"]
+def magnitude(facts: DatasetFacts) -> str:
+    """Return the hub's name of the number of mixtures, such as `1K<n<10K`."""
+    for number, bound in enumerate(_MAGNITUDES):
+        if facts.mixtures < 10 ** (3 + number):
+            return f"{_MAGNITUDES[number - 1]}<n<{bound}" if number else f"n<{bound}"
+    return f"n>{_MAGNITUDES[-1]}"
 
 
 def yaml_list(items: list[dict[str, Any]], indent: int) -> list[str]:
@@ -77,108 +79,39 @@ def yaml_list(items: list[dict[str, Any]], indent: int) -> list[str]:
     return lines
 
 
-def _body(
-    sidecars: list[dict[str, Any]],
-    licences: DatasetLicences,
-    sizes: list[int],
-    splits: list[str],
-) -> list[str]:
-    suffix = sidecars[0]["audio_format"]
-    default_split = splits[-1]
+def _licence_field(facts: DatasetFacts) -> list[str]:
+    names = [name for name, _ in facts.licences]
+    if len(names) == 1 and names[0] in _HUB_NAMES:
+        return [f"license: {_HUB_NAMES[names[0]]}"]
+    return ["license: other", "license_name: per-clip", f"license_link: {LICENCES}"]
+
+
+def _described(facts: DatasetFacts, splits: list[str]) -> list[str]:
+    """Return `configs` and `dataset_info`, with the size of each split as the sidecars have it."""
+    files, info = ["configs:"], ["dataset_info:"]
+    groups = facts.of(splits)
+    sizes = sorted({group.num_sources for group in groups})
+    for name, (some, chosen) in configurations(sizes, splits).items():
+        held = [one for one in groups if one.num_sources in some and one.split in chosen]
+        if not held:  # no mixtures of this size in the test split
+            continue
+        files += [f"- config_name: {name}", *(["  default: true"] * (name == ALL)), "  data_files:"]
+        info += [f"- config_name: {name}", "  features:"]
+        info += [*yaml_list(card_features(facts.audio_format, max(some)), 2), "  splits:"]
+        for split in sorted({one.split for one in held}, key=splits.index):
+            mine = [one for one in held if one.split == split]
+            files += [f"  - split: {split}", "    path:"]
+            files += [f"    - data/{one.num_sources}mix/{split}-*.tar" for one in mine]
+            # What the prepared cache will weigh (num_bytes) only its writer knows.
+            info += [f"  - name: {split}", f"    num_examples: {sum(g.mixtures for g in mine)}"]
+        info.append(f"  download_size: {sum(one.bytes for one in held)}")
+    return files + info
+
+
+def _table_alone(facts: DatasetFacts) -> list[str]:
+    # One file holds all splits, so the hub's notion of a split does not apply to it.
     return [
-        "# Hive mixtures",
-        "",
-        "Mixtures of single sound events for query-based universal sound separation, made by",
-        f"hive-bench {__version__}. Every mixture is, sample for sample, the sum of the sources",
-        "stored beside it. Each source was brought to RMS 0.1 and then to its level relative to",
-        "the first source; one factor keeps all peaks at 0.95 or below.",
-        "",
-        *_size_table(sidecars, sizes, splits),
-        "",
-        "## Use",
-        "",
-        "```python",
-        "from datasets import load_dataset",
-        f'data = load_dataset("PATH", "{sizes[0]}mix", split="{default_split}", streaming=True)',
-        "row = next(iter(data))",
-        'row["json"]["sources"][0]["label"]  # what to ask for',
-        f'row["mix.{suffix}"], row["s1.{suffix}"]  # encoded audio, for soundfile or Audio()',
-        "```",
-        "",
-        "The configurations ending in `_test` hold the test split alone, so that it can be",
-        "fetched without the others.",
-        "",
-        "## Files",
-        "",
-        "`mixtures.parquet`: one row a mixture, with every gain, crop and PCM hash.",
-        "`LICENSES.csv`: licence and attribution of every clip, and in how many mixtures it is.",
-        "`SHA256SUMS`: for `sha256sum --check`. `quarantine.csv`: mixtures that could not be made,",
-        "and why.",
-        "",
-        *_licence_lines(licences),
-        "## Classes",
-        "",
-        ", ".join(
-            f"{_cell(label)} ({count})"
-            for label, count in Counter(clip.label for clip in licences.clips).most_common()
-        )
-        + ".",
-        "",
-        "## Source of the method",
-        "",
-        "Li et al., *A Semantically Consistent Dataset for Data-Efficient Query-Based Universal",
-        "Sound Separation*. The matrix of labels that may be mixed is this project's own.",
+        *("configs:", f"- config_name: {TABLE}", "  data_files:", f"  - split: {TABLE}"),
+        *(f"    path: {MIXTURES}", "dataset_info:", f"- config_name: {TABLE}", "  splits:"),
+        *(f"  - name: {TABLE}", f"    num_examples: {facts.mixtures}"),
     ]
-
-
-def _licence_lines(licences: DatasetLicences) -> list[str]:
-    clips = Counter(clip.licence for clip in licences.clips)
-    expressions = licences.expressions()
-    shown = expressions[:_EXPRESSIONS]
-    rest = expressions[_EXPRESSIONS:]
-    lines = [
-        "## Licences",
-        "",
-        f"{len(licences.clips)} clips. A mixture inherits the licences of all its parts. What",
-        "follows is information, no legal advice.",
-        "",
-        *_count_table("licence of a clip", "clips", clips.most_common()),
-        "",
-        *_count_table("licences that a mixture inherits", "mixtures", shown),
-    ]
-    if rest:
-        others = sum(count for _, count in rest)
-        lines.append(f"| {len(rest)} other combinations, see `mixtures.parquet` | {others} |")
-    lines += ["", *_count_table("what they ask for together", "mixtures", licences.terms()), ""]
-    conflicts = licences.conflicts()
-    if not conflicts:
-        return [*lines, "No licence of a part contradicts that of another.", ""]
-    return [
-        *lines,
-        f"{licences.in_conflict()} mixtures cannot be passed on under all licences of their",
-        "parts. `hive-bench build --allow-licence` makes a dataset without such parts.",
-        "",
-        *_count_table("why", "mixtures", conflicts[:_EXPRESSIONS]),
-        "",
-    ]
-
-
-def _count_table(what: str, unit: str, rows: list[tuple[str, int]]) -> list[str]:
-    return [f"| {what} | {unit} |", "|---|---|", *(f"| {_cell(a)} | {n} |" for a, n in rows)]
-
-
-def _size_table(sidecars: list[dict[str, Any]], sizes: list[int], splits: list[str]) -> list[str]:
-    lines = ["| split | " + " | ".join(f"{n} sources" for n in sizes) + " | all | hours |"]
-    lines.append("|---" * (len(sizes) + 3) + "|")
-    for split in splits:
-        mine = [sidecar for sidecar in sidecars if sidecar["split"] == split]
-        by_size = [sum(s["mixtures"] for s in mine if s["num_sources"] == n) for n in sizes]
-        hours = sum(sidecar["seconds"] for sidecar in mine) / 3600
-        cells = [split, *by_size, sum(by_size), f"{hours:.2f}"]
-        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
-    return lines
-
-
-def _cell(text: str) -> str:
-    """Make text of a user harmless inside a Markdown table."""
-    return text.replace("\n", " ").replace("|", "\\|").replace("<", "&lt;")

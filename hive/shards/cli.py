@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,12 +17,16 @@ from hive.options import (
     Seed,
     ShardCount,
     ShardIndex,
+    TaskWorkers,
     Workers,
     make_engine,
     make_share,
     place_argument,
     place_option,
 )
+
+if TYPE_CHECKING:
+    from hive.mixing.published.plan import Prepared
 
 app = typer.Typer()
 mix_app = typer.Typer(help="Plan, render and verify mixtures.", no_args_is_help=True)
@@ -49,6 +53,22 @@ class Split(str, Enum):
     train = "train"
     validation = "validation"
     test = "test"
+
+
+def as_count(text: str) -> int:
+    """Read a number of mixtures; see `hive.mixing.counts`."""
+    from hive.errors import HiveError
+    from hive.mixing.counts import parse_count
+
+    try:
+        return parse_count(text)
+    except HiveError as error:
+        raise typer.BadParameter(f"{error.problem}: {error.remedy}") from error
+
+
+def count_option(help: str) -> Any:
+    """Return an option that takes a number of mixtures (`175k`)."""
+    return typer.Option(help=help, parser=as_count, metavar="COUNT")
 
 
 Shares = Annotated[
@@ -84,20 +104,30 @@ def mix_plan(
     pool: Annotated[Path, place_argument("Clip pool.")],
     out: Annotated[Path, place_option(help="Mixture table to write (Parquet).")],
     split: Annotated[Split, typer.Option(help="Split to plan.")],
-    num: Annotated[int, typer.Option(min=1, help="Number of mixtures.")],
+    num: Annotated[int, count_option("Number of mixtures, e.g. 2000, 175k or 1.75M.")],
+    subset: Annotated[
+        list[int] | None,
+        count_option("Also write the first mixtures as a plan of their own; can be repeated."),
+    ] = None,
     sources: Sizes = "2-5",
     size_shares: SizeShares = None,
     shares: Shares = None,
     seconds: Annotated[
-        float | None, typer.Option(help="Length of a mixture; default 4, for test 10.")
+        float | None, typer.Option(min=0.1, help="Length of a mixture; default 4, for test 10.")
     ] = None,
     allow_licence: AllowLicence = None,
     allow_restored: AllowRestored = False,
     seed: Seed = 0,
+    workers: Workers = CORES,
 ) -> None:
     """Draw what each mixture is made of. The first N mixtures of a longer plan are the same.
 
+    A long plan that was interrupted goes on with the same command.
+
     Example: hive-bench mix plan POOL --out test.parquet --split test --num 100 --seed 0
+
+    Example: hive-bench mix plan POOL --out train.parquet --split train --num 17.5M
+    --subset 175k --subset 875k --subset 1.75M --subset 7.9M
     """
     from hive import console
     from hive.build import split_clips
@@ -105,6 +135,8 @@ def mix_plan(
     from hive.mixing.plan import CROP_SECONDS, Planner, PlanSettings, parse_sizes, write_plan
     from hive.mixing.splits import DEFAULT_SHARES, parse_shares
 
+    if subset and max(subset) > num:
+        raise typer.BadParameter(f"{max(subset)} is more than --num {num}", param_hint="--subset")
     divided = parse_shares(shares) if shares else DEFAULT_SHARES
     rules = Filter.parse(allow_licence or [])
     settings = PlanSettings(
@@ -119,49 +151,174 @@ def mix_plan(
     )
     _tell_left_out({split.value: chosen})
     planner = Planner(chosen.clips, settings)
-    write_plan(planner, num, out)
+    del chosen  # hundreds of megabytes that the planner does not need
+    write_plan(planner, num, out, workers=workers)
     _tell_lonely({split.value: planner.lonely()})
     console.say(f"{out}: {num} mixtures")
+    _write_subsets(out, subset or [])
+
+
+@mix_app.command("subset")
+def mix_subset(
+    plan: Annotated[Path, place_argument("Mixture table of one split.")],
+    num: Annotated[
+        list[int], count_option("Number of mixtures, e.g. 175k or 1.75M; can be repeated.")
+    ],
+) -> None:
+    """Write the first mixtures of a plan as plans of their own, beside it.
+
+    A smaller subset is part of a larger one: train-175k.parquet of train-875k.parquet.
+
+    Example: hive-bench mix subset train.parquet --num 175k --num 875k
+    """
+    _write_subsets(plan, num)
+
+
+def _write_subsets(plan: Path, counts: list[int]) -> None:
+    from hive import console
+    from hive.mixing.plan_file import subset_path, write_subset
+
+    for count in sorted(set(counts)):
+        path = subset_path(plan, count)
+        write_subset(plan, count, path)
+        console.say(f"{path}: {count} mixtures")
 
 
 @mix_app.command("render")
 def mix_render(
-    plan: Annotated[Path, place_argument("Mixture table of one split.")],
-    pool: Annotated[Path, place_option(help="Clip pool that the plan was made from.")],
-    out: Annotated[Path, place_option(help="Folder of the dataset.")],
+    plan: Annotated[
+        str,
+        typer.Argument(
+            help="Mixture table of one split, or published metadata: a table, a folder, an "
+            "address, or a hub id such as ShandaAI/Hive."
+        ),
+    ],
+    out: Annotated[Path | None, place_option(help="Folder of the dataset.")] = None,
+    pool: Annotated[
+        Path | None, place_option(help="Clip pool that the plan was made from.")
+    ] = None,
+    corpora: Annotated[
+        Path | None,
+        place_option(help="Published metadata: JSON file with the folder of each corpus."),
+    ] = None,
+    split: Annotated[
+        Split | None, typer.Option(help="Published metadata: take this split alone.")
+    ] = None,
+    num: Annotated[
+        int | None, count_option("Render only the first mixtures of a plan, e.g. 175k.")
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Published metadata: leave out what lacks audio.")
+    ] = False,
+    coverage: Annotated[
+        bool,
+        typer.Option("--coverage", help="Published metadata: say what can be made, and no more."),
+    ] = False,
     audio_format: FormatOption = StoredFormat.flac,
     bits: BitsOption = Bits.b16,
     shard_size: ShardSize = 1000,
-    workers: Workers = CORES,
+    workers: TaskWorkers = None,
     engine: EngineOption = EngineKind.local,
     ray_address: RayAddress = None,
     shard_index: ShardIndex = 0,
     shard_count: ShardCount = 1,
+    as_json: JsonFlag = False,
 ) -> None:
     """Render a plan into WebDataset shards; interrupted, the same command goes on.
 
-    Example: hive-bench mix render test.parquet --pool POOL --out DATASET --workers 2
-    """
-    from hive.mixing.roots import PoolRoot
-    from hive.shards.finish import finish, unfinished
-    from hive.shards.write import RenderSettings, render_plan
+    PLAN is a table of `mix plan`, rendered with --pool, or mixture metadata as the Hive authors
+    publish it, rendered with --corpora after what can be made has been shown.
 
-    render_plan(
-        plan,
-        PoolRoot(pool),
-        out,
-        RenderSettings(audio_format.value, int(bits.value), shard_size),
-        engine=make_engine(engine, workers, ray_address),
-        share=make_share(shard_index, shard_count),
-    )
-    if not unfinished(out):
-        _tell_rejects(out, finish(out))
+    Example: hive-bench mix render test.parquet --pool POOL --out DATASET --workers 2
+
+    Example: hive-bench mix render ShandaAI/Hive --split test --corpora dataset_paths.json
+    --out DATASET --partial
+    """
+    from hive import console
+    from hive.errors import HiveError
+    from hive.mixing.published.locate import is_published
+    from hive.mixing.roots import Find, PoolRoot
+    from hive.shards.finish import finish, missing_shards
+    from hive.shards.layout import WORK
+    from hive.shards.write import RenderSettings, render_plan
+    from hive.storage import place
+
+    find: Find
+    if is_published(plan):
+        if corpora is None or pool is not None:
+            raise HiveError(
+                f"{plan}: published metadata, no plan of `hive-bench mix plan`",
+                "say where its corpora are by --corpora FILE.json, and leave out --pool",
+            )
+        prepared = _look_through(plan, corpora, split, as_json)
+        if coverage:
+            return
+        out = _needed(out)
+        plans = prepared.write(out / WORK / "plan", partial=partial)
+        find = prepared.roots
+    else:
+        if pool is None or corpora or split or partial or coverage or as_json:
+            raise HiveError(
+                f"{plan}: a plan of `hive-bench mix plan`, no published metadata",
+                "give its clip pool by --pool, and leave out --corpora, --split, --partial, "
+                "--coverage and --json",
+            )
+        plans, find = [place(plan)], PoolRoot(pool)
+    out = _needed(out)
+    for one in plans:
+        render_plan(
+            one,
+            find,
+            out,
+            RenderSettings(audio_format.value, int(bits.value), shard_size),
+            engine=make_engine(engine, workers, ray_address),
+            share=make_share(shard_index, shard_count),
+            num=num,
+        )
+    if missing := missing_shards(out):
+        console.say(
+            f"this job's share is done; shards still missing: {missing}; the job that renders the "
+            "last one finishes the dataset"
+        )
+        return
+    rejects = finish(out)
+    if partial and rejects:
+        console.say(f"{len(rejects)} mixtures could not be rendered, see {out / 'quarantine.csv'}")
+    else:
+        _tell_rejects(out, rejects)
+
+
+def _look_through(plan: str, corpora: Path, split: Split | None, as_json: bool) -> Prepared:
+    """Read published metadata, and show what can be made of it."""
+    from hive import console
+    from hive.mixing.published.corpora import read_corpora
+    from hive.mixing.published.locate import locate
+    from hive.mixing.published.plan import prepare
+    from hive.mixing.published.report import show_coverage
+    from hive.tables import SPLITS
+
+    roots = read_corpora(corpora)
+    metadata = locate(plan, split.value if split else None)
+    prepared = prepare(metadata, roots, [split.value] if split else SPLITS)
+    if as_json:
+        console.print_json(prepared.coverage.as_json())
+    else:
+        show_coverage(prepared.coverage)
+    return prepared
+
+
+def _needed(out: Path | None) -> Path:
+    if out is None:
+        raise typer.BadParameter("is missing", param_hint="--out")
+    return out
 
 
 @mix_app.command("verify")
 def mix_verify(
     dataset: Annotated[Path, place_argument("Folder of the dataset.")],
-    workers: Workers = CORES,
+    workers: TaskWorkers = None,
+    engine: EngineOption = EngineKind.local,
+    ray_address: RayAddress = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Check checksums, exact additivity, hashes, levels, labels and leakage between splits.
@@ -169,17 +326,21 @@ def mix_verify(
     Example: hive-bench mix verify DATASET
     """
     from hive import console
-    from hive.shards.verify import verify
+    from hive.shards.verify import left_out, verify
 
-    count, findings = verify(dataset, workers)
+    count, findings = verify(dataset, make_engine(engine, workers, ray_address))
+    unchecked = left_out(dataset)
     if as_json:
-        console.print_json({"mixtures": count, "findings": [vars(finding) for finding in findings]})
+        found = [vars(finding) for finding in findings]
+        console.print_json({"mixtures": count, "findings": found, "left_out": unchecked})
     elif findings:
         console.print_table(
             ["where", "problem"], [(finding.where, finding.problem) for finding in findings]
         )
     else:
         console.out.print(f"{count} mixtures: all is well", highlight=False)
+    for sentence in unchecked:
+        console.say(sentence)
     if findings:
         raise typer.Exit(1)
 
@@ -188,7 +349,7 @@ def mix_verify(
 def mix_stats(
     dataset: Annotated[Path, place_argument("Folder of the dataset.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for tables (CSV), plots and a page of them.")
+        Path | None, place_option(help="Folder for tables (CSV), plots and a page of them.")
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -237,7 +398,7 @@ def build(
     allow_licence: AllowLicence = None,
     allow_restored: AllowRestored = False,
     seed: Seed = 0,
-    workers: Workers = CORES,
+    workers: TaskWorkers = None,
     engine: EngineOption = EngineKind.local,
     ray_address: RayAddress = None,
     register: Annotated[
@@ -280,7 +441,7 @@ def build(
 
 @app.command("register")
 def register_dataset(
-    dataset: Annotated[str, typer.Argument(help="Folder of the dataset, or mini.")],
+    dataset: Annotated[str, typer.Argument(help="Folder or address of the dataset, or mini.")],
 ) -> None:
     """Make stock load_dataset("hive", ...) open this dataset in any directory, offline.
 

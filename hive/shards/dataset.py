@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import datasets
@@ -13,6 +12,7 @@ import pyarrow as pa
 
 from hive.shards.features import JSON_FIELD, KEY_FIELD, audio_fields
 from hive.shards.read import read_raw
+from hive.storage import place
 from hive.tables import MIXTURE_SCHEMA, SIZES
 
 _BATCH = 16
@@ -58,7 +58,7 @@ class Mixtures(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         for number, shard in enumerate(shards):
             rows: list[dict[str, Any]] = []
             count = 0
-            for raw in read_raw(Path(shard)):
+            for raw in read_raw(place(shard)):
                 row: dict[str, Any] = {
                     name: {"bytes": raw.fields[name], "path": f"{raw.key}.{name}"}
                     if name in raw.fields

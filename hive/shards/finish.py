@@ -6,19 +6,46 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hive.files import atomic_open, sha256_file, write_text
-from hive.pool.store import Reject, write_quarantine
+from hive.files import (
+    atomic_open,
+    locked,
+    read_csv,
+    remove_temporaries_of,
+    sha256_file,
+    write_json,
+    write_text,
+)
+from hive.pool.store import QUARANTINE, Reject, write_quarantine
+from hive.shards.attribution import write_attribution
 from hive.shards.card import dataset_card
-from hive.shards.layout import CARD, CHECKSUMS, LICENCES, MIXTURES, WORK, shard_order
+from hive.shards.croissant import croissant
+from hive.shards.edition import Edition
+from hive.shards.facts import DatasetFacts, facts_json, gather_facts
+from hive.shards.layout import (
+    ATTRIBUTION,
+    CARD,
+    CHECKSUMS,
+    CROISSANT,
+    FACTS,
+    LICENCES,
+    MIXTURES,
+    WORK,
+)
 from hive.shards.licences import dataset_licences, write_licences
-from hive.shards.write import read_sidecar
+from hive.shards.sidecars import dataset_sidecars
+from hive.storage import read_many
 from hive.tables import MIXTURE_SCHEMA
+
+_BESIDE = (MIXTURES, LICENCES, ATTRIBUTION, QUARANTINE, FACTS, CARD, CROISSANT, CHECKSUMS)
 
 
 def finish(dataset: Path) -> list[Reject]:
     """Write everything beside the shards from their sidecars; running it again changes nothing.
+
+    The last jobs of an array may come to it at the same time: they do it one after the other.
 
     Args:
         dataset: Folder of the dataset.
@@ -26,28 +53,48 @@ def finish(dataset: Path) -> list[Reject]:
     Returns:
         The mixtures that could not be rendered; they stand in quarantine.csv too.
     """
+    with locked(dataset / WORK / "finish.lock"):
+        remove_temporaries_of(dataset / name for name in _BESIDE)
+        return _finish(dataset)
+
+
+def _finish(dataset: Path) -> list[Reject]:
     sidecars = dataset_sidecars(dataset)
     _merge_rows(dataset, sidecars)
-    licences = dataset_licences(dataset)
-    write_licences(dataset, licences)
-    write_text(dataset / CARD, dataset_card(sidecars, licences))
+    write_licences(dataset, dataset_licences(dataset))
+    write_attribution(dataset)
     rejects = [
         Reject("", reject["mix_id"], "render", reject["reason"], reject["remedy"])
         for sidecar in sidecars
         for reject in sidecar["rejects"]
     ]
-    write_quarantine(dataset, rejects)
+    write_quarantine(dataset, [*_unusable_rows(dataset), *rejects])
     hashes = {sidecar["shard"]: sidecar["sha256"] for sidecar in sidecars}
-    for name in (MIXTURES, LICENCES, CARD):
-        hashes[name] = sha256_file(dataset / name)
-    write_checksums(dataset, hashes)
+    tables = {name: sha256_file(dataset / name) for name in (MIXTURES, LICENCES, ATTRIBUTION)}
+    hashes |= tables
+    facts = gather_facts(dataset, sidecars, tables)
+    write_json(dataset / FACTS, facts_json(facts))
+    write_checksums(dataset, hashes | write_descriptions(dataset, facts, hashes))
     return rejects
 
 
-def dataset_sidecars(dataset: Path) -> list[dict[str, Any]]:
-    """Read the sidecars of a dataset, by split (train, validation, test), size and index."""
-    sidecars = [read_sidecar(path) for path in sorted((dataset / WORK / "data").glob("*/*.json"))]
-    return sorted(sidecars, key=lambda sidecar: shard_order(sidecar["shard"]))
+def write_descriptions(
+    folder: Path, facts: DatasetFacts, hashes: dict[str, str], edition: Edition | None = None
+) -> dict[str, str]:
+    """Write the dataset card and croissant.json.
+
+    Args:
+        folder: Folder to write to.
+        facts: What the dataset is.
+        hashes: SHA-256 of its other files, by name.
+        edition: In which form it is described; as the folder that it is by default.
+
+    Returns:
+        The hashes of the two files, by name.
+    """
+    write_text(folder / CARD, dataset_card(facts, edition))
+    write_json(folder / CROISSANT, croissant(facts, hashes, edition))
+    return {name: sha256_file(folder / name) for name in (CARD, CROISSANT)}
 
 
 def write_checksums(folder: Path, hashes: dict[str, str]) -> None:
@@ -66,21 +113,45 @@ def read_checksums(folder: Path) -> dict[str, str]:
 
 
 def _merge_rows(dataset: Path, sidecars: list[dict[str, Any]]) -> None:
+    plans = {split: claim["plan"] for split, claim in _claims(dataset).items()}
+    # They travel with the table: where the dataset goes, `.hive` does not.
+    settings = {"hive": json.dumps({"plans": plans}, sort_keys=True)}
+    schema = MIXTURE_SCHEMA.with_metadata(settings)
     with (
         atomic_open(dataset / MIXTURES) as handle,
-        pq.ParquetWriter(handle, MIXTURE_SCHEMA, compression="zstd") as writer,
+        pq.ParquetWriter(handle, schema, compression="zstd") as writer,
     ):
-        for sidecar in sidecars:
+        paths = [
+            (dataset / WORK / sidecar["shard"]).with_suffix(".parquet") for sidecar in sidecars
+        ]
+        for data in read_many(paths):
             # One row group for each shard, in their order: a reader finds a shard's rows by it.
-            rows = pq.read_table((dataset / WORK / sidecar["shard"]).with_suffix(".parquet"))
-            writer.write_table(rows.replace_schema_metadata(None))
+            rows = pq.read_table(pa.BufferReader(data))
+            writer.write_table(rows.replace_schema_metadata(settings))
 
 
 def unfinished(dataset: Path) -> bool:
     """Whether shards are still missing, as while other jobs of an array are running."""
-    claims = [
-        json.loads(path.read_text(encoding="utf-8"))
-        for path in (dataset / WORK).glob("render-*.json")
-    ]
-    wanted = sum(sum(claim["shards"].values()) for claim in claims)
-    return len(dataset_sidecars(dataset)) < wanted
+    return missing_shards(dataset) > 0
+
+
+def missing_shards(dataset: Path) -> int:
+    """Return how many shards of the splits that were begun have still to be rendered."""
+    wanted = sum(sum(claim["shards"].values()) for claim in _claims(dataset).values())
+    # Listed, not read: every job of an array asks, and there may be tens of thousands.
+    return max(0, wanted - sum(1 for _ in (dataset / WORK / "data").glob("*/*.json")))
+
+
+def _claims(dataset: Path) -> dict[str, dict[str, Any]]:
+    """Return what each split that was begun is rendered from."""
+    paths = sorted((dataset / WORK).glob("render-*.json"), key=str)
+    return {
+        path.stem.removeprefix("render-"): json.loads(path.read_text(encoding="utf-8"))
+        for path in paths
+    }
+
+
+def _unusable_rows(dataset: Path) -> list[Reject]:
+    """Return the rows of published metadata that no mixture could be made of."""
+    paths = sorted((dataset / WORK / "plan").glob("*.quarantine.csv"), key=str)
+    return [Reject(**row) for path in paths for row in read_csv(path)]

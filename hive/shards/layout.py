@@ -3,7 +3,9 @@
 data/<n>mix/<split>-<i>-of-<count>.tar   mixtures; members <mix_id>.json, .mix.flac, .s1.flac ...
 .hive/data/<n>mix/<split>-....json       sidecar: written last, its presence says "done"
 .hive/duplicates.json                    near-duplicates in the pool, for the check of leakage
-mixtures.parquet, SHA256SUMS, LICENSES.csv, README.md, quarantine.csv
+.hive/facts.json                         what the card and croissant.json are written from
+mixtures.parquet, SHA256SUMS, LICENSES.csv, ATTRIBUTION.txt, README.md, croissant.json
+quarantine.csv                           what could not be rendered; stays at home
 """
 
 from __future__ import annotations
@@ -13,13 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hive.errors import HiveError
+from hive.storage import place
 from hive.tables import SPLITS
 
 MIXTURES = "mixtures.parquet"
 CHECKSUMS = "SHA256SUMS"
 LICENCES = "LICENSES.csv"
+ATTRIBUTION = "ATTRIBUTION.txt"
 CARD = "README.md"
+CROISSANT = "croissant.json"
 WORK = ".hive"
+FACTS = ".hive/facts.json"
 GROUPS = ".hive/duplicates.json"  # group of each recording that has near-duplicates in the pool
 _NAME = re.compile(r"^(?P<split>[a-z]+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.tar$")
 EMBEDDED = "mini"
@@ -75,7 +81,7 @@ def locate(name: str | Path) -> Path:
     """
     if str(name) == EMBEDDED:
         return Path(__file__).parents[1]
-    path = Path(name)
+    path = place(name)
     if not (path / "data").is_dir():
         raise HiveError(
             f"{path}: not a dataset folder (it has no folder data/)",

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from hive.shards.layout import GROUPS, MIXTURES
+from hive.tables import MIXTURE_SCHEMA, open_table
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def leaks(dataset: Path) -> Iterator[Finding]:
     split_of: dict[str, str] = {}
     first_of: dict[str, str] = {}  # of groups alone: the recording of it that came first
     told = set()
-    for recording, split in _uses(pq.ParquetFile(dataset / MIXTURES)):
+    for recording, split in _uses(dataset / MIXTURES):
         unit = groups.get(recording, recording)
         before = split_of.setdefault(unit, split)
         if recording in groups:
@@ -53,19 +53,21 @@ def leaks(dataset: Path) -> Iterator[Finding]:
             )
 
 
-def _uses(table: pq.ParquetFile) -> Iterator[tuple[str, str]]:
+def _uses(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the recording of every source with the split of its mixture, in order."""
-    columns = [
-        name
-        for name in (table.schema.column(number).path for number in range(len(table.schema.names)))
-        if name == "split" or (name.startswith("sources.") and name.endswith(".recording_id"))
-    ]
-    for group in range(table.num_row_groups):
-        for batch in table.read_row_group(group, columns=columns).to_batches():
-            sources = batch["sources"]
-            recordings = pc.struct_field(pc.list_flatten(sources), "recording_id")
-            splits = pa.compute.take(batch["split"], pc.list_parent_indices(sources))
-            yield from zip(recordings.to_pylist(), _interned(splits), strict=True)
+    with open_table(path, MIXTURE_SCHEMA) as table:
+        names = [table.schema.column(number).path for number in range(len(table.schema.names))]
+        columns = [
+            name
+            for name in names
+            if name == "split" or (name.startswith("sources.") and name.endswith(".recording_id"))
+        ]
+        for group in range(table.num_row_groups):
+            for batch in table.read_row_group(group, columns=columns).to_batches():
+                sources = batch["sources"]
+                recordings = pc.struct_field(pc.list_flatten(sources), "recording_id")
+                splits = pa.compute.take(batch["split"], pc.list_parent_indices(sources))
+                yield from zip(recordings.to_pylist(), _interned(splits), strict=True)
 
 
 def _interned(splits: pa.Array) -> Iterator[str]:

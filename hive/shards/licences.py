@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from hive.files import write_records
 from hive.licences import inherit, normalise
 from hive.shards.layout import LICENCES, MIXTURES
+from hive.tables import MIXTURE_SCHEMA, open_table
 
 _ADDRESS = re.compile(r"https?://[^\s;,<>\"]+")
 _BATCH = 20_000
@@ -95,14 +95,14 @@ def dataset_licences(dataset: Path) -> DatasetLicences:
     clips: dict[str, tuple[str, str, str, str]] = {}
     holding: Counter[str] = Counter()
     mixtures: Counter[tuple[str, ...]] = Counter()
-    for batch in pq.ParquetFile(dataset / MIXTURES).iter_batches(_BATCH, columns=["sources"]):
-        sources = pc.list_flatten(batch["sources"])
+    for lists in _sources(dataset / MIXTURES):
+        sources = pc.list_flatten(lists)
         names = ("clip_id", "path", "label", "licence", "attribution")
         columns = [pc.struct_field(sources, name).to_pylist() for name in names]
         licences = [normalise(licence or "") for licence in columns[3]]
         for row in zip(*columns, strict=True):
             clips.setdefault(row[0], row[1:])
-        for parts in _divided(batch["sources"], list(zip(columns[0], licences, strict=True))):
+        for parts in _divided(lists, list(zip(columns[0], licences, strict=True))):
             holding.update({clip_id for clip_id, _ in parts})
             mixtures[tuple(sorted({licence for _, licence in parts}))] += 1
     return DatasetLicences(
@@ -113,6 +113,12 @@ def dataset_licences(dataset: Path) -> DatasetLicences:
 def write_licences(dataset: Path, licences: DatasetLicences) -> None:
     """Write LICENSES.csv."""
     write_records(dataset / LICENCES, ClipLicence, licences.clips)
+
+
+def _sources(path: Path) -> Iterator[pa.ListArray]:
+    with open_table(path, MIXTURE_SCHEMA) as table:
+        for batch in table.iter_batches(_BATCH, columns=["sources"]):
+            yield batch["sources"]
 
 
 def _divided(lists: pa.Array, values: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:

@@ -20,6 +20,7 @@ from hive.shards.card import ALL, TEST_ONLY
 from hive.shards.dataset import MixtureConfig, Mixtures
 from hive.shards.layout import EMBEDDED, find_shards, locate
 from hive.shards.read import read_raw
+from hive.storage import place, stamp
 from hive.tables import SPLITS
 
 NAME = "hive"
@@ -89,7 +90,7 @@ def _find(dataset: Path) -> tuple[Shards, str]:
     if not found:
         raise HiveError(f"{dataset}: no shards below data/", "build or download the dataset")
     path = next(iter(next(iter(found.values())).values()))[0]
-    fields = next(read_raw(Path(path))).fields
+    fields = next(read_raw(place(path))).fields
     return found, next(name for name in fields if name != "json").rpartition(".")[2]
 
 
@@ -147,8 +148,7 @@ def _share_test(builder: Mixtures, name: str) -> None:
 
 
 def _stamp(path: str) -> list[Any]:
-    status = Path(path).stat()
-    return [path, status.st_size, status.st_mtime_ns]
+    return [path, *stamp(place(path))]
 
 
 def _keep_mini_first() -> None:

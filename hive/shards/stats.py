@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hive.errors import HiveError
@@ -18,7 +18,8 @@ from hive.figures.plots import Plot, bars, columns, ends, histogram, rank_freque
 from hive.mixing.plan import SNR_RANGE_DB
 from hive.shards.layout import MIXTURES
 from hive.shards.licences import DatasetLicences, dataset_licences
-from hive.tables import SPLITS
+from hive.storage import folder_name
+from hive.tables import MIXTURE_SCHEMA, SPLITS, open_table
 
 _BATCH = 20_000
 _EXPRESSIONS = 15  # bars of inherited licences
@@ -71,17 +72,22 @@ def count_mixtures(dataset: Path) -> MixtureCounts:
         )
     found = MixtureCounts()
     names = ["split", "num_sources", "target_duration", "sources"]
-    for batch in pq.ParquetFile(path).iter_batches(_BATCH, columns=names):
-        splits = batch["split"].to_pylist()
-        found.sizes.update(zip(splits, batch["num_sources"].to_pylist(), strict=True))
-        for split, seconds in zip(splits, batch["target_duration"].to_pylist(), strict=True):
-            found.seconds[split] += seconds
-        sources = pc.list_flatten(batch["sources"])
-        found.labels.update(pc.struct_field(sources, "label").to_pylist())
-        first = pc.equal(pc.struct_field(sources, "source_id"), "s1")
-        levels = pc.struct_field(sources, "snr_db").filter(pc.invert(first)).to_numpy()
-        found.levels += np.histogram(levels.clip(*SNR_RANGE_DB), _EDGES)[0]
+    with open_table(path, MIXTURE_SCHEMA) as table:
+        for batch in table.iter_batches(_BATCH, columns=names):
+            _count(found, batch)
     return found
+
+
+def _count(found: MixtureCounts, batch: pa.RecordBatch) -> None:
+    splits = batch["split"].to_pylist()
+    found.sizes.update(zip(splits, batch["num_sources"].to_pylist(), strict=True))
+    for split, seconds in zip(splits, batch["target_duration"].to_pylist(), strict=True):
+        found.seconds[split] += seconds
+    sources = pc.list_flatten(batch["sources"])
+    found.labels.update(pc.struct_field(sources, "label").to_pylist())
+    first = pc.equal(pc.struct_field(sources, "source_id"), "s1")
+    levels = pc.struct_field(sources, "snr_db").filter(pc.invert(first)).to_numpy()
+    found.levels += np.histogram(levels.clip(*SNR_RANGE_DB), _EDGES)[0]
 
 
 def dataset_statistics(dataset: Path) -> dict[str, Any]:
@@ -131,7 +137,7 @@ def write_dataset_page(dataset: Path, out: Path) -> list[Path]:
         ("mixtures with licences in conflict", f"{licences.in_conflict():,}"),
     ]
     sections = [_sizes(counts), _classes(counts), _levels(counts), _licences(licences)]
-    return write_page(out, f"Dataset {dataset.resolve().name}", facts, sections)
+    return write_page(out, f"Dataset {folder_name(dataset)}", facts, sections)
 
 
 def _sizes(counts: MixtureCounts) -> Section:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -13,6 +14,7 @@ from typing import IO, cast
 
 from hive.errors import HiveError
 from hive.files import atomic_open
+from hive.storage import open_stream
 
 # WebDataset splits a name at its first dot, and lower-cases the rest.
 _MEMBER = re.compile(r"^[a-z0-9_-]+\.[a-z0-9.]+$")
@@ -118,8 +120,10 @@ def iterate_members(path: Path, reader: HashingReader | None = None) -> Iterator
     """
     try:
         _check_end(path)
-        with tarfile.open(path, "r|", cast("IO[bytes] | None", reader)) as archive:
-            for info in archive:
+        with contextlib.ExitStack() as opened:
+            source = reader or opened.enter_context(open_stream(path))
+            archive = tarfile.open(fileobj=cast("IO[bytes]", source), mode="r|")  # noqa: SIM115
+            for info in opened.enter_context(archive):
                 handle = archive.extractfile(info)
                 if handle is not None:
                     yield info.name, handle.read()
@@ -134,6 +138,6 @@ def iterate_members(path: Path, reader: HashingReader | None = None) -> Iterator
 def _check_end(path: Path) -> None:
     # tarfile takes a file that was cut between two members for a whole one.
     with path.open("rb") as handle:
-        handle.seek(-min(2 * _BLOCK, path.stat().st_size), os.SEEK_END)
+        handle.seek(-min(2 * _BLOCK, handle.seek(0, os.SEEK_END)), os.SEEK_END)
         if handle.read() != bytes(2 * _BLOCK):
             raise tarfile.ReadError("it was cut off: its end mark is missing")

@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 from hive import audio
 from hive._version import __version__
 from hive.claims import claim, describe
-from hive.errors import HiveError
-from hive.execution.engine import Engine, Share
-from hive.execution.local import run_tasks, tick
-from hive.files import remove_temporaries, sha256_json, write_json
+from hive.errors import HiveError, UnreachableError
+from hive.execution import Engine, Share, run_tasks, tick
+from hive.execution.array import hold_share
+from hive.files import remove_temporaries_of, sha256_json, write_json
 from hive.mixing.plan_table import PlanTable
 from hive.mixing.render import Rendered, render
-from hive.mixing.roots import Find
+from hive.mixing.roots import Find, PoolRoot
 from hive.shards.layout import WORK, Shard
+from hive.shards.sidecars import finished
 from hive.shards.tar import TarWriter
+from hive.storage import is_remote
 from hive.tables import MIXTURE_SCHEMA, SIZES, write_table
 
 SHARD_SIZE = 1000
@@ -55,6 +57,15 @@ class ShardTask:
     settings: RenderSettings
     settings_hash: str
 
+    def __str__(self) -> str:
+        return self.shard.name
+
+    @property
+    def files(self) -> tuple[Path, Path, Path]:
+        """What it writes, the sidecar last."""
+        shard = self.shard
+        return shard.tar(self.dataset), shard.rows(self.dataset), shard.sidecar(self.dataset)
+
 
 def render_plan(
     plan: Path,
@@ -78,7 +89,8 @@ def render_plan(
         num: Render only the first mixtures of the plan.
 
     Raises:
-        HiveError: If the folder holds this split under other settings, or a shard failed.
+        HiveError: If the folder holds this split under other settings, another run is at work on
+            the same shards, or a shard failed.
     """
     table = PlanTable(plan, num)
     counts = _shard_counts(table, settings)
@@ -92,28 +104,30 @@ def render_plan(
         "shards": {str(size): count for size, count in counts.items()},
         "version": __version__,
     }
-    if changed := claim(dataset / WORK / f"render-{table.split}.json", asked):
+    if changed := claim(_claim(dataset, table.split), asked):
         raise HiveError(
             f"{dataset}: split {table.split!r} is there with other settings\n{describe(changed)}",
             "write into another folder, or remove this one",
         )
     share = share or Share()
-    if share.whole:  # another job may be writing
-        remove_temporaries(dataset)
     settings_hash = sha256_json(asked)
     tasks = [
         ShardTask(dataset, find, shard, plan, positions, settings, settings_hash)
         for shard, positions in _divide(table, counts)
     ]
     mine = [task for number, task in enumerate(tasks) if share.takes(number)]
-    waiting = [task for task in mine if not _is_done(task)]
-    run_tasks(
-        write_shard,
-        waiting,
-        engine=engine or Engine(),
-        title=f"Rendering {table.split}",
-        total=sum(len(task.positions) for task in waiting),
-    ).check("shards")
+    with hold_share(dataset / WORK / "jobs" / table.split, share, {}, f"split {table.split!r}"):
+        # Only of these shards: other jobs may be writing.
+        remove_temporaries_of(path for task in mine for path in task.files)
+        done = finished(dataset, [task.shard for task in mine])
+        waiting = [task for task in mine if task.shard not in done]
+        run_tasks(
+            write_shard,
+            waiting,
+            engine=engine or Engine(),
+            title=f"Rendering {table.split}",
+            total=sum(len(task.positions) for task in waiting),
+        ).check("shards")
 
 
 def write_shard(task: ShardTask) -> None:
@@ -121,13 +135,19 @@ def write_shard(task: ShardTask) -> None:
 
     A mixture that cannot be rendered (a clip is missing or broken) is left out and listed in the
     sidecar with the reason; the others are written.
+
+    Raises:
+        HiveError: If what is worked with is not here, or cannot be reached.
     """
+    _see_that_all_is_here(task)
     rows: list[dict[str, Any]] = []
     rejects: list[dict[str, str]] = []
     with TarWriter(task.shard.tar(task.dataset)) as tar:
         for row in PlanTable(task.plan).rows(task.positions):
             try:
                 rendered = render(row, task.find, task.settings.bits)
+            except UnreachableError:
+                raise  # says nothing of the clip
             except HiveError as error:
                 rejects.append(
                     {"mix_id": row["mix_id"], "reason": error.problem, "remedy": error.remedy}
@@ -155,21 +175,6 @@ def write_shard(task: ShardTask) -> None:
     )
 
 
-def read_sidecar(path: Path) -> dict[str, Any]:
-    """Read the sidecar of a shard.
-
-    Raises:
-        HiveError: If it is missing or cannot be read.
-    """
-    try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise HiveError(
-            f"{path}: sidecar cannot be read ({error})", "render the shard again"
-        ) from error
-    return value
-
-
 def add_mixture(tar: TarWriter, rendered: Rendered, settings: RenderSettings) -> None:
     """Add a mixture's members to a shard: its row as JSON, the mixture and the sources."""
     row, suffix = rendered.row, settings.audio_format
@@ -180,6 +185,28 @@ def add_mixture(tar: TarWriter, rendered: Rendered, settings: RenderSettings) ->
     for name, samples in stems:
         data = audio.encode(samples, row["sample_rate"], settings.audio_format, settings.bits)
         tar.add(f"{row['mix_id']}.{name}.{suffix}", data)
+
+
+def _claim(dataset: Path, split: str) -> Path:
+    return dataset / WORK / f"render-{split}.json"
+
+
+def _see_that_all_is_here(task: ShardTask) -> None:
+    """Stop on a machine without the folders of the one that sent the task, or of another run."""
+    path = _claim(task.dataset, task.shard.split)
+    if not path.is_file():
+        raise HiveError(
+            f"{task.dataset}: not the folder of this run, or it was removed",
+            "choose a folder that all machines see",
+        )
+    if sha256_json(json.loads(path.read_text(encoding="utf-8"))) != task.settings_hash:
+        raise HiveError(
+            f"{task.dataset}: split {task.shard.split!r} is being rendered with other settings",
+            "give all jobs of an array the same settings",
+        )
+    pool = task.find.pool if isinstance(task.find, PoolRoot) else None
+    if pool is not None and not is_remote(pool) and not pool.is_dir():
+        raise HiveError(f"{pool}: no such folder", "check --pool")
 
 
 def _shard_counts(table: PlanTable, settings: RenderSettings) -> dict[int, int]:
@@ -195,11 +222,3 @@ def _divide(
         for index in range(count):
             start, stop = (len(rows) * i // count for i in (index, index + 1))
             yield Shard(table.split, size, index, count), rows[start:stop]
-
-
-def _is_done(task: ShardTask) -> bool:
-    sidecar = task.shard.sidecar(task.dataset)
-    if not sidecar.is_file() or not task.shard.tar(task.dataset).is_file():
-        return False
-    # A shard with rejects is tried again: the clip may have been mended.
-    return not read_sidecar(sidecar)["rejects"]

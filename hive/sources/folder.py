@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from hive.errors import HiveError
 from hive.sources.metadata import CONTROL, LONGEST, shorten
+from hive.storage import folder_name
 from hive.tables import SPLITS
 
 REQUIRED = ("path", "label")
@@ -55,7 +56,7 @@ def corpus_name(path: Path, given: str | None) -> str:
     if given is None:
         resolved = path.resolve()
         folder = resolved if resolved.is_dir() else resolved.parent
-        return re.sub(r"[^a-z0-9_-]+", "_", folder.name.lower()).strip("_") or "corpus"
+        return re.sub(r"[^a-z0-9_-]+", "_", folder_name(folder).lower()).strip("_") or "corpus"
     if not re.fullmatch(r"[a-z0-9_-]+", given):
         raise HiveError(
             f"--corpus {given!r} is not a plain name", "use the characters a-z, 0-9, _ and -"
@@ -167,9 +168,9 @@ def _seconds(where: str, name: str, text: str) -> float | None:
 def _from_folders(root: Path) -> list[Recording]:
     recordings = [
         Recording(path=name, label=file.parent.name.replace("_", " "), recording_id=name)
-        for file in sorted(root.glob("*/**/*"))
+        for file in sorted(root.glob("*/*"))
         if file.suffix.lower() in _AUDIO_SUFFIXES
-        and len((name := file.relative_to(root).as_posix()).split("/")) == 2
+        for name in [file.relative_to(root).as_posix()]
     ]
     if not recordings:
         raise HiveError(

@@ -23,8 +23,7 @@ import numpy as np
 import soundfile
 
 from hive.errors import HiveError
-from hive.execution.engine import Engine
-from hive.execution.local import run_tasks, tick
+from hive.execution import Engine, run_tasks, tick
 from hive.files import TEMPORARY_SUFFIX, atomic_open, explained, remove_temporaries
 from hive.sources.corpus import Problem
 from hive.sources.shelf import AUDIO_SUFFIXES, VIDEO_SUFFIXES

@@ -513,7 +513,7 @@ def test_two_runs_on_one_corpus_are_refused(
     from hive.files import locked
 
     pool = tmp_path / "pool"
-    with locked(pool / ".hive" / "curate" / "corpus" / "run.lock"):
+    with locked(pool / ".hive" / "curate" / "corpus" / "jobs" / "0.lock"):
         assert run(command(corpus, pool, *WITHOUT)) == 1
     assert "another run is at work on corpus" in capsys.readouterr().err
 

@@ -1,0 +1,1 @@
+"""Publishing a finished dataset on the Hugging Face hub."""
