@@ -92,7 +92,7 @@ class Parts:
         for name in sorted(self.files()):
             if name.endswith(".parquet"):
                 with (self._parts / name).open("rb") as handle:
-                    rows = pq.read_table(handle, columns=["row"])
+                    rows = pq.ParquetFile(handle).read(columns=["row"])
                 if ESTIMATE in rows["row"].to_pylist():
                     return True
         return False
@@ -151,8 +151,8 @@ class RunFolder(Parts):
         """Return a finished chunk as a table of its rows and its other facts, or None."""
         file = self._parts / f"{name}.parquet"
         try:
-            with file.open("rb") as handle:
-                table = pq.read_table(handle)
+            # Not `read_table`, which takes nearly twice as long for a file this small.
+            table = pq.ParquetFile(pa.BufferReader(file.read_bytes())).read()
             facts = json.loads(table.schema.metadata[b"part"])
             return table.replace_schema_metadata(None).cast(self.schema), Part(**facts)
         except FileNotFoundError:

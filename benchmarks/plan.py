@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import tasks
-from benchmarks.dataset import Chunk, chunks, open_dataset, select
+from benchmarks.dataset import Chunk, chunks, select
+from benchmarks.index import open_indexed
 
 if TYPE_CHECKING:
     from benchmarks.settings import Settings
@@ -29,7 +30,7 @@ class Plan:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.dataset = open_dataset(settings.benchmark, settings.split)
+        self.dataset = open_indexed(settings.benchmark, settings.split)
         self.task = tasks.get(settings.task)
         self.entries = select(self.dataset.entries, settings.limit)
         self.chunks = chunks(self.entries)

@@ -150,8 +150,7 @@ class HubServer:
         class Handler(_Handler):
             server_hub = hub
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @property
@@ -183,6 +182,13 @@ class HubServer:
     def asked(self, pattern: str) -> list[str]:
         """Return the requests ("METHOD /path") so far that match a pattern."""
         return [line for line in self.requests if re.search(pattern, line)]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that were killed."""
 
 
 class _Answer(Exception):

@@ -24,7 +24,7 @@ from hive.fingerprint import VERSION, Index
 from hive.fingerprint.codes import SILENT, Codes
 from hive.tables import read_table, write_table
 
-#: Codes in a volume: 0.4 GB, and about as much again while it is built.
+#: Codes in a volume: 0.4 GB, and 1 GB of memory while it is built.
 VOLUME_CODES = 1 << 25
 #: Test pieces that are also sought backwards, to see what is found where nothing is.
 CONTROLS = 500

@@ -93,6 +93,7 @@ def attempt(call: Callable[[], Any], listener: Callable[[int], None]) -> End:
             result = call()
         stop_here()
     except Exception as error:
+        stop_here()  # it may come of a stop that was lost on the way
         return Failure(_told(error), may_pass(error), isinstance(error, HiveError))
     return Success(result, ticks)
 

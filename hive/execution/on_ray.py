@@ -125,9 +125,9 @@ class OnRay:
         except lost.RayTaskError as raised:
             return Failure(_not_begun(raised))
         except lost.RayError as raised:
-            first = (str(raised).strip() or type(raised).__name__).splitlines()[0]
+            first = str(raised).strip().partition("\n")[0].partition(". ")[0]
             error = HiveError(
-                f"the worker process or its machine died ({type(raised).__name__}: {first:.200})",
+                f"the worker process or its machine died ({type(raised).__name__}: {first})",
                 "if machines run out of memory, use fewer workers",
             )
         return Failure(error, passing=True)

@@ -128,7 +128,7 @@ class Index:
             owner: Entries of this recording are not looked at either.
             min_evidence: What a match must reach.
             thorough: Look up keys that differ from the query's in one bit, too: of short and much
-                altered queries a tenth more are found, in two to three times the time
+                altered queries a tenth more are found, in up to five times the time
                 (`docs/contamination.md`).
 
         Returns:

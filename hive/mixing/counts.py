@@ -32,6 +32,7 @@ def count_text(count: int) -> str:
     """Return the shortest way to write a number that `parse_count` reads: 175k, 1.75M."""
     texts = [str(count)]
     for unit in "kM":
-        number = (Decimal(count) / _UNITS[unit.lower()]).normalize()
-        texts.append(f"{number:f}{unit}")
-    return min(texts, key=len)
+        number = Decimal(count) / _UNITS[unit.lower()]
+        if number >= 1:
+            texts.append(f"{number.normalize():f}{unit}")
+    return min(reversed(texts), key=len)

@@ -231,7 +231,7 @@ def pool_stats(
 @app.command("pack")
 def pool_pack(
     pool: Annotated[Path, place_argument("Folder of the pool.")],
-    out: Annotated[Path, typer.Option(help="Folder of the pack, on a local disk.")],
+    out: Annotated[Path, place_option(help="Folder of the pack, on a local disk.")],
     verify: Annotated[
         bool, typer.Option("--verify", help="Only compare what is there with its checksums.")
     ] = False,

@@ -200,7 +200,7 @@ def _stamp(path: Path) -> list[Any]:
 def _remove_stale(work: Path, parts: set[Path]) -> None:
     """Remove the parts of batches that are no more."""
     for folder in work.iterdir():
-        if folder.is_dir() and folder not in parts:
+        if folder not in parts and folder.is_dir():
             remove_folder(folder)
 
 

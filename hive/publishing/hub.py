@@ -8,6 +8,7 @@ and the tree of the repository say what is missing, on any machine and after any
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,11 +62,13 @@ class Repository:
 
     def __init__(self, name: str, revision: str, say: Say) -> None:
         from huggingface_hub import HfApi, logging
-        from huggingface_hub.utils.tqdm import disable_progress_bars
+        from huggingface_hub.utils.tqdm import disable_progress_bars, tqdm
 
         # Both are told by us: retries in messages, progress over all files.
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         disable_progress_bars()
+        # Uploads run in several threads; a lock that stays is not deleted by one under another.
+        tqdm.set_lock(threading.RLock())
         self.name = name
         self.revision = revision
         self._say = say

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,17 +117,18 @@ def render_plan(
     ]
     mine = [task for number, task in enumerate(tasks) if share.takes(number)]
     with hold_share(dataset / WORK / "jobs" / table.split, share, {}, f"split {table.split!r}"):
-        # Only of these shards: other jobs may be writing.
-        remove_temporaries_of(path for task in mine for path in task.files)
+        _remove_leftovers(mine)
         done = finished(dataset, [task.shard for task in mine])
         waiting = [task for task in mine if task.shard not in done]
-        run_tasks(
+        outcome = run_tasks(
             write_shard,
             waiting,
             engine=engine or Engine(),
             title=f"Rendering {table.split}",
             total=sum(len(task.positions) for task in waiting),
-        ).check("shards")
+        )
+        _remove_leftovers(waiting)  # of workers that died
+    outcome.check("shards")
 
 
 def write_shard(task: ShardTask) -> None:
@@ -189,6 +190,11 @@ def add_mixture(tar: TarWriter, rendered: Rendered, settings: RenderSettings) ->
 
 def _claim(dataset: Path, split: str) -> Path:
     return dataset / WORK / f"render-{split}.json"
+
+
+def _remove_leftovers(tasks: Sequence[ShardTask]) -> None:
+    # Only of these shards: other jobs may be writing.
+    remove_temporaries_of(path for task in tasks for path in task.files)
 
 
 def _see_that_all_is_here(task: ShardTask) -> None:

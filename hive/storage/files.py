@@ -181,9 +181,10 @@ def _head(remote: Remote) -> bytes:
             raise
         except Exception:
             # There is no first byte of an empty file, which S3 takes for an error.
-            entry = remote.entry()
-            if entry is not None and entry["size"] == 0:
-                return b""
+            with contextlib.suppress(HiveError):
+                entry = remote.entry()
+                if entry is not None and entry["size"] == 0:
+                    return b""
             raise
 
 

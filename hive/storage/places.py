@@ -12,6 +12,8 @@ _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*(://|::)", re.IGNORECASE)
 #: What opens a kind of address, where it does not come with this package.
 _PACKAGES = {"s3": "hive-bench[s3]", "s3a": "hive-bench[s3]", "gs": "gcsfs", "gcs": "gcsfs"}
 _LOCAL = ("file", "local")
+#: What `Path` makes of an address; without a word it would become a folder of that name.
+_MANGLED = re.compile(r"^(s3a?|gc?s|hf|https?|memory):/", re.IGNORECASE)
 #: fsspec's file systems take these for patterns, some of them also where a file is deleted.
 _PATTERN = re.compile(r"[*?\[\]]")
 
@@ -29,8 +31,16 @@ def place(text: str | Path) -> Path:
         A `Path`, or a `hive.storage.remote.Remote` with its methods.
 
     Raises:
-        HiveError: If there is no back end for that kind of address, or it names no place.
+        HiveError: If there is no back end for that kind of address, it names no place, or a `Path`
+            was made of it.
     """
+    if isinstance(text, Path):
+        if _MANGLED.match(str(text)):
+            raise HiveError(
+                f"{text}: an address, where only a path of this machine is taken",
+                "give a local path, and copy what it holds there or from there",
+            )
+        return text
     if not isinstance(text, str):
         return text
     if not is_address(text):

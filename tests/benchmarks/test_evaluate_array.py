@@ -33,6 +33,7 @@ from hive.main import build
 
 MODELS = '''
 """Models for tests."""
+import os
 import time
 
 import torch
@@ -48,9 +49,15 @@ class Noisy:
         return mixtures + 0.01 * torch.randn_like(mixtures)
 
 
-class Slow(Noisy):
+class Stuck(Noisy):
+    """Separates as many items as HOLD_AFTER says, if it says so, and then hangs."""
+
+    calls = 0
+
     def separate(self, mixtures, queries):
-        time.sleep(0.1)
+        while self.calls == int(os.environ.get("HOLD_AFTER", -1)):
+            time.sleep(0.1)
+        self.calls += 1
         return super().separate(mixtures, queries)
 
 
@@ -115,23 +122,24 @@ def document(run: Path) -> dict[str, Any]:
 
 
 def test_jobs_divide_a_run_and_the_last_one_writes_the_results(
-    here: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+    here: Path, make_dataset: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a metric of whole sets and a judge, whose values hang on the order of all parts."""
     monkeypatch.setattr("benchmarks.dataset.CHUNK", 1)
     names = ("si_sdr", "judge_oq", "fad@standin:logmel512")
+    dataset = make_dataset(here / "set", {2: 2, 3: 1})
     whole = settings_of(dataset, here / "whole", metrics=names, judge="standin:judge-snr")
     evaluate(whole)
     array = replace(whole, out=here / "array")
     first = evaluate_share(array, share=Share(1, 3))
     assert isinstance(first, Unfinished)
     assert first.jobs == (0, 2)
-    assert first.of == 5
+    assert first.of == 3
     assert not (here / "array" / "results.json").exists()
     second = evaluate_share(array, share=Share(2, 3))
     assert isinstance(second, Unfinished)
     assert second.jobs == (0,)
-    assert 0 < second.mixtures < first.mixtures < 5
+    assert 0 < second.mixtures < first.mixtures < 3
     last = evaluate_share(array, share=Share(0, 3))
     assert isinstance(last, Results)
     check_same(here / "whole", here / "array")
@@ -155,20 +163,20 @@ def test_the_command_says_what_is_missing_and_succeeds(data: Path, tmp_path: Pat
 def test_a_job_that_is_killed_resumes(here: Path, data: Path) -> None:
     """Two jobs begin at the same moment as processes, one is killed, and begun again."""
     options = ["--benchmark", str(data), "--metrics", ",".join(NAMES)]
-    options += ["--model", "python:models_of_array:Slow", "--examples", "3", "--workers", "0"]
+    options += ["--model", "python:models_of_array:Stuck", "--examples", "3", "--workers", "0"]
     command = [sys.executable, "-c", "from hive.main import main; main()", "evaluate", *options]
     command += ["--out", "array", "--shard-count", "2", "--shard-index"]
-    environment = {**os.environ, "HIVE_QUIET": "1", "OMP_NUM_THREADS": "1"}
 
-    def start(index: int) -> subprocess.Popen[str]:
+    def start(index: int, **more: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, "HIVE_QUIET": "1", "OMP_NUM_THREADS": "1", **more}
         return subprocess.Popen(
             [*command, str(index)], env=environment, stderr=subprocess.PIPE, text=True
         )
 
-    jobs = [start(0), start(1)]
+    jobs = [start(0), start(1, HOLD_AFTER="33")]
     parts = here / "array" / ".hive" / "parts"
     deadline = time.monotonic() + 120
-    while not (parts / "00001-00000.parquet").exists():  # the second job's last but one
+    while not (parts / "00000-00002.parquet").exists():  # the first of the second job's three
         assert jobs[1].poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -180,7 +188,7 @@ def test_a_job_that_is_killed_resumes(here: Path, data: Path) -> None:
     assert not (here / "array" / "results.json").exists()
     before = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.parquet")}
 
-    settings = settings_of(data, here / "array", model="python:models_of_array:Slow")
+    settings = settings_of(data, here / "array", model="python:models_of_array:Stuck")
     assert isinstance(evaluate_share(settings, share=Share(1, 2)), Results)
     after = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.parquet")}
     assert before.items() < after.items()
@@ -201,19 +209,22 @@ def test_of_runs_that_claim_a_folder_at_once_one_gets_it(tmp_path: Path) -> None
     for trial in range(20):
         barrier = threading.Barrier(4)
         got: list[int] = []
+        told: list[str] = []
 
-        def begin(seed: int, path: Path, barrier: threading.Barrier, got: list[int]) -> None:
+        def begin(
+            seed: int, path: Path, barrier: threading.Barrier, got: list[int], told: list[str]
+        ) -> None:
             barrier.wait()
             try:
                 RunFolder(path, {"seed": seed}, ("si_sdr",), alone=False)
             except HiveError as error:
-                assert "holds a run with other settings" in error.problem
+                told.append(error.problem)
             else:
                 got.append(seed)
 
         path = tmp_path / f"run-{trial}"
         threads = [
-            threading.Thread(target=begin, args=(number // 2, path, barrier, got))
+            threading.Thread(target=begin, args=(number // 2, path, barrier, got, told))
             for number in range(4)
         ]
         for thread in threads:
@@ -222,6 +233,8 @@ def test_of_runs_that_claim_a_folder_at_once_one_gets_it(tmp_path: Path) -> None
             thread.join()
         kept = json.loads((path / ".hive" / "run.json").read_text())["seed"]
         assert got == [kept, kept]
+        assert len(told) == 2
+        assert all("holds a run with other settings" in problem for problem in told)
 
 
 def test_a_folder_that_others_are_filling_is_no_foreign_one(tmp_path: Path) -> None:
@@ -377,3 +390,30 @@ def test_parts_say_where_they_were_made(tmp_path: Path) -> None:
     found = folder.read("00000-00000")
     assert found is not None
     assert found[1].machine == machine
+
+
+def test_a_large_data_set_is_looked_through_once(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks import index
+
+    monkeypatch.setenv("HIVE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(index, "FEW", 1)
+    looked: list[str] = []
+    look = index.open_dataset
+    monkeypatch.setattr(
+        index, "open_dataset", lambda name, split: looked.append(name) or look(name, split)
+    )
+    first = index.open_indexed(str(data), "test")
+    assert index.open_indexed(str(data), "test") == first == look(str(data), "test")
+    assert len(looked) == 1
+    kept = next((tmp_path / "cache" / "indexes").iterdir())
+    kept.write_bytes(kept.read_bytes()[:-9])
+    assert index.open_indexed(str(data), "test") == first
+    assert len(looked) == 2
+    tar = data / "data" / "3mix" / "test-00000-of-00001.tar"
+    os.utime(tar, ns=(1, tar.stat().st_mtime_ns + 1))
+    index.open_indexed(str(data), "test")
+    assert len(looked) == 3
+    monkeypatch.setenv("HIVE_CACHE", str(tar))  # a file: nothing can be kept
+    assert index.open_indexed(str(data), "test") == first

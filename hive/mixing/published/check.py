@@ -24,6 +24,10 @@ LARGEST_SNR_DB = 200.0
 _LONGEST_NAME = 60
 _LONGEST_LABEL = 200
 _SIDES = ("start", "end")
+#: Paths that need no closer look, as nearly all: no part is empty or begins with a dot or tilde.
+_PART = r"[A-Za-z0-9_-][A-Za-z0-9 _.,()&+'-]*"
+_PLAIN = re.compile(rf"{_PART}(?:/{_PART})+")
+_PLAIN_LENGTH = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 Flags = NDArray[np.bool_]
@@ -113,7 +117,7 @@ def _check_sources(verdict: _Verdict) -> None:
     block = verdict.block
     paths, labels = (block.source_texts[name] for name in SOURCE_TEXTS)
     verdict.sources(
-        np.array([not (path and "/" in path and is_safe(path)) for path in paths], bool),
+        np.array([not _is_path(path) for path in paths], bool),
         lambda at: f"path: {_quoted(paths[at])} is no plain path CORPUS/FILE",
     )
     verdict.sources(
@@ -141,6 +145,13 @@ def _check_interval(verdict: _Verdict, part: str, longest: float) -> None:
     verdict.sources(
         ~fits, lambda at: f"{part}: {start[at]:g} to {end[at]:g} s is no interval to be read"
     )
+
+
+def _is_path(text: str | None) -> bool:
+    if text is None or "/" not in text:
+        return False
+    plain = len(text) <= _PLAIN_LENGTH and _PLAIN.fullmatch(text) is not None
+    return plain or is_safe(text)
 
 
 def _is_label(text: str | None) -> bool:

@@ -77,7 +77,10 @@ def is_published(text: str) -> bool:
     if not is_file(path):
         return path.is_dir() or _missing(text)
     if not _is_parquet(path):
-        return True
+        with path.open("rb") as handle:
+            if handle.read(64).lstrip()[:1] in (b"[", b"{"):
+                return True
+        raise HiveError(f"{path}: not a Parquet table, and no JSON", _TAKEN)
     with open_parquet(path) as file:
         schema = file.schema_arrow
     return not (b"hive" in (schema.metadata or {}) or _has_clip_ids(schema))
@@ -161,4 +164,4 @@ def _of(split: str | None) -> str:
 
 
 def _missing(text: str) -> bool:
-    raise HiveError(f"{text}: no such file, folder or hub dataset", _TAKEN)
+    raise HiveError(f"{text}: no such table, folder or hub dataset", _TAKEN)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import PurePosixPath
 
 from hive.licences.names import UNKNOWN
 from hive.sources import catalogue, youtube
@@ -49,10 +48,11 @@ def origin(path: str) -> Origin:
     """
     prefix, _, rest = path.partition("/")
     corpus = known_corpora().get(prefix.casefold())
-    below = rest[: -len(suffix)] if (suffix := PurePosixPath(rest).suffix) else rest
+    folder, slash, name = rest.rpartition("/")
+    stem = name.rpartition(".")[0] or name
+    below = f"{folder}{slash}{stem}"
     if corpus is None:
         return Origin(prefix.casefold(), f"{prefix.casefold()}/{below}", UNKNOWN, "")
-    stem = below.rpartition("/")[2]
     identify = _video if corpus.name in _YOUTUBE else _sound
     fallback = f"{corpus.name}/{stem if corpus.name in _NAMED else below}"
     recording, address = identify(corpus, stem) or (fallback, corpus.home)

@@ -1,12 +1,15 @@
 """The order of an epoch: a seeded permutation that needs no memory.
 
-A Feistel network is a bijection of the numbers of an even number of bits whatever its round
-function; numbers that fall outside the epoch are sent through it again until they fall inside
-(cycle walking, Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002), which
-keeps it one. So place 17,499,999 of an epoch is known without the places before it, in any process.
+A Feistel network whose halves are numbers below m, added modulo m, is a bijection of the numbers
+below m^2 whatever its round function. With m^2 just above the length of the epoch, the few numbers
+that fall outside are sent through it again until they fall inside, which keeps it one (Black and
+Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002: generalised Feistel, cycle walking).
+So place 17,499,999 of an epoch is known without the places before it, in any process.
 """
 
 from __future__ import annotations
+
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +25,15 @@ class Permutation:
     """A pseudo-random permutation of 0 to `count` - 1.
 
     Args:
-        count: Number of items, at most 2^62.
+        count: Number of items, at most 2^60.
         seed: The run's seed.
         epoch: Number of the epoch; each has an order of its own.
     """
 
     def __init__(self, count: int, seed: int, epoch: int) -> None:
         self._count = count
-        # At least two bits a half: one bit leaves too few round functions to choose from.
-        self._bits = np.uint64(max(2, (max(count - 1, 1).bit_length() + 1) // 2))
-        self._mask = np.uint64((1 << int(self._bits)) - 1)
+        # Smaller halves would leave too few round functions to choose from.
+        self._base = np.uint64(max(4, isqrt(max(count - 1, 0)) + 1))
         stream = Stream(seed, "stream", epoch, "order")
         self._keys = [np.uint64(stream.integer(1 << 64)) for _ in range(_ROUNDS)]
 
@@ -49,10 +51,10 @@ class Permutation:
         return items.astype(np.int64)
 
     def _encrypt(self, values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        left, right = values >> self._bits, values & self._mask
+        left, right = values // self._base, values % self._base
         for key in self._keys:
-            left, right = right, left ^ (_mixed(right + key) & self._mask)
-        return (left << self._bits) | right
+            left, right = right, (left + _mixed(right + key) % self._base) % self._base
+        return left * self._base + right
 
 
 def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

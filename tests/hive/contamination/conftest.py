@@ -124,5 +124,3 @@ def _mixture(pool: Path, rows: list[dict], number: int) -> tuple[dict, dict]:
         "pcm_sha256": audio.pcm_sha256(mixture),
     }
     return meta, {"mix": mixture, **stems}
-
-

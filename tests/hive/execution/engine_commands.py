@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 #: Locks and notes of jobs; everything else of a dataset must be the same.
@@ -57,17 +58,33 @@ def shards_done(dataset: Path) -> int:
     return len(list((dataset / ".hive" / "data").glob("*/*.json")))
 
 
-def session_of(leader: int) -> list[int]:
-    """Return the living processes of a session, from /proc."""
+@dataclass(frozen=True)
+class Running:
+    """A living process."""
+
+    pid: int
+    parent: int
+    session: int
+    title: str
+
+
+def running() -> list[Running]:
+    """Return the living processes, from /proc."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            state, _, _, session = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            stat = (folder / "stat").read_text().rpartition(")")[2].split()
+            title = (folder / "cmdline").read_text().replace("\0", " ")
         except OSError:  # it ended meanwhile
             continue
-        if int(session) == leader and state != "Z":
-            found.append(int(folder.name))
+        if stat[0] != "Z":
+            found.append(Running(int(folder.name), int(stat[1]), int(stat[3]), title))
     return found
+
+
+def session_of(leader: int) -> list[int]:
+    """Return the living processes of a session."""
+    return [process.pid for process in running() if process.session == leader]
 
 
 def kill_session(leader: int) -> None:

@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import pyarrow.parquet as pq
 import pytest
+from huggingface_hub import constants
 
 from hive.files import sha256_file
 from hive.main import run
@@ -129,7 +129,7 @@ def test_a_split_of_a_hub_dataset(
 
     # From here on without a connection, as all tests are.
     hub.asked.clear()
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(home / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
     out = tmp_path / "offline"
     assert run([*map(str, render), "--out", str(out)]) == 0
     assert hub.asked == []

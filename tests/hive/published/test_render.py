@@ -304,7 +304,7 @@ def test_the_wrong_option_is_told(
     code, _, err = render(capsys, ours, "--corpora", world.paths, *out)
     assert (code, "no published metadata" in err, "by --pool" in err) == (1, True, True)
     code, _, err = render(capsys, tmp_path / "none.parquet", "--pool", tmp_path, *out)
-    assert (code, "no such file, folder or hub dataset" in err) == (1, True)
+    assert (code, "no such table, folder or hub dataset" in err) == (1, True)
     assert render(capsys, theirs, "--corpora", world.paths)[0] == 2
     assert not (tmp_path / "out").exists()
     code, _, err = render(

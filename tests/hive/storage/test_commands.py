@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from benchmarks.results import read_scores
 from hive.files import write_bytes
 from hive.main import run
+from hive.shards.read import find_shards, read_raw
 from hive.storage import is_remote, place
 
 LABELS = ("Typing", "Air conditioning", "Printer", "Telephone", "Cough")
@@ -205,19 +207,17 @@ def test_a_pool_that_is_away_rejects_nothing(
 
 
 def test_a_remote_dataset_is_registered(
-    local: Path, hf_cache: Path, capsys: pytest.CaptureFixture[str]
+    local: Path, hf_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import datasets
+    from datasets import load_dataset
 
     ok("register", f"{S3}/data")
-    assert "2mix" in capsys.readouterr().err
-    rows = datasets.load_dataset("hive", "all_test", split="test", cache_dir=str(hf_cache))
-    with (local / "data" / "SHA256SUMS").open() as handle:
-        assert sum(1 for _ in csv.reader(handle)) > 5
-    from hive.shards.read import find_shards, read_raw
-
-    want = [raw.key for shard in find_shards(local / "data", "test") for raw in read_raw(shard)]
-    assert rows.with_format("arrow")["__key__"].to_pylist() == want
+    monkeypatch.chdir(tmp_path)  # where no folder has the name
+    rows = load_dataset("hive", "all_test", split="test").with_format("arrow")[:]
+    want = [raw for shard in find_shards(local / "data", "test") for raw in read_raw(shard)]
+    assert rows["__key__"].to_pylist() == [raw.key for raw in want]
+    stored = [mixture["bytes"] for mixture in rows["mix.flac"].to_pylist()]
+    assert stored == [raw.audio_field("mix") for raw in want]
 
 
 def test_models_are_scored_on_a_remote_dataset_into_a_remote_run(
@@ -228,9 +228,10 @@ def test_models_are_scored_on_a_remote_dataset_into_a_remote_run(
         for model in ("mixture", "irm"):
             ok("evaluate", "--model", model, "--benchmark", f"{where}/data",
                "--out", f"{where}/runs/{model}", *more)  # fmt: skip
-    for name in ("scores.parquet", "examples"):
-        one, other = local / "runs" / "irm" / name, place(f"{S3}/runs/irm") / name
-        assert tree(one) == tree(other) if one.is_dir() else one.read_bytes() == other.read_bytes()
+    here, there = local / "runs" / "irm", place(f"{S3}/runs/irm")
+    same(here / "examples", there / "examples")
+    scores = [read_scores(folder).drop_columns(["seconds"]) for folder in (here, there)]
+    assert scores[0].equals(scores[1])
     runs = [f"{S3}/runs/irm", f"{S3}/runs/mixture"]
     ok("report", *runs, "--out", f"{S3}/report.html")
     assert b"data:audio/flac" in place(f"{S3}/report.html").read_bytes()
@@ -242,6 +243,24 @@ def test_models_are_scored_on_a_remote_dataset_into_a_remote_run(
     assert run(["evaluate", "--model", "irm", "--benchmark", f"{S3}/data", "--out", runs[0],
                 "--metrics", "si_sdr"]) == 1  # fmt: skip
     assert "holds a run with other settings" in capsys.readouterr().err
+
+
+def test_a_dataset_on_the_hub_is_read(local: Path) -> None:
+    hub_server = runpy.run_path(str(Path(__file__).parents[2] / "hub_server.py"))
+    files = {n: d for n, d in tree(local / "data").items() if not n.startswith(".hive")}
+    with hub_server["HubServer"]() as hub:
+        hub.repos["owner/name"] = hub_server["Repo"](private=False)
+        entries = {
+            name: hub_server["Entry"](data, name.endswith((".tar", ".parquet")))
+            for name, data in files.items()
+        }
+        hub.repos["owner/name"].add("main", entries, "all")
+        environment = {**os.environ, **hub.environment}
+        address = "hf://datasets/owner/name"
+        command = [sys.executable, "-m", "hive", "mix", "verify", address, "--workers", "1"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "10 mixtures: all is well" in done.stdout
 
 
 @pytest.mark.slow

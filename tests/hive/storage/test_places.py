@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hive.errors import HiveError
+from hive.files import write_text
 from hive.main import build
 from hive.mixing.roots import PoolRoot
 from hive.storage import folder_name, is_address, is_remote, place
@@ -94,6 +95,16 @@ def test_hub_addresses_are_opened_by_the_hubs_own_file_system() -> None:
     assert isinstance(found.fs, HfFileSystem)  # type: ignore[attr-defined]
     revision = place("hf://datasets/owner/name@v1/mixtures.parquet")
     assert revision.path == "datasets/owner/name@v1/mixtures.parquet"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/pool", "hf://datasets/a/b", "https://host/x"])
+def test_an_address_that_was_taken_for_a_path_makes_no_folder(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HiveError, match="only a path of this machine"):
+        write_text(Path(address) / "file", "x")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("pool", ["pool", "s3://bucket/pool", "memory://pool"])

@@ -44,8 +44,8 @@ def test_two_ranks_with_two_workers_see_every_mixture_once(pack: Path, plan: Pat
 
 
 def test_the_order_does_not_depend_on_workers(pack: Path, plan: Path) -> None:
-    alone, three = loader(plan, pack, 0), loader(plan, pack, 3)
-    for first, second in zip(alone, three, strict=True):
+    alone, two = loader(plan, pack, 0), loader(plan, pack, 2)
+    for first, second in zip(alone, two, strict=True):
         assert first.keys() == second.keys()
         for name, value in first.items():
             if isinstance(value, torch.Tensor):
@@ -74,7 +74,7 @@ def test_resuming_gives_the_rest(pack: Path, plan: Path, done: int) -> None:
     assert [next(iterator)["index"].tolist() for _ in range(done)] == whole[:done]
     state = json.loads(json.dumps(first.state_dict()))
     del iterator
-    for workers in (0, 3):
+    for workers in (0, 1):
         second = loader(plan, pack, workers)
         second.load_state_dict(state)
         assert seen(second) == whole[done:]
@@ -116,8 +116,9 @@ def test_equal_numbers_of_equal_batches_for_ddp(pack: Path, plan: Path) -> None:
 def test_an_epoch_that_is_over_leaves_the_next_one(pack: Path, plan: Path) -> None:
     one = loader(plan, pack, drop_last=True)
     states = [one.state_dict() for _ in one]
-    assert states[-2]["epoch"] == 0 and states[-1] | {"epoch": 0} == one.state_dict() | {"epoch": 0}
+    assert (states[-2]["epoch"], states[-2]["place"]) == (0, 36)
     assert (states[-1]["epoch"], states[-1]["place"]) == (1, 0)
+    assert one.state_dict() == states[-1]
     other = loader(plan, pack, drop_last=True)
     other.load_state_dict(states[-1])
     assert len(seen(other)) == len(one)
@@ -157,7 +158,7 @@ def test_another_stream_is_refused_with_both_shown(
     with pytest.raises(HiveError, match="batch_size: 4 there -> 5 asked for"):
         loader(plan, pack, seed=1, batch_size=5).load_state_dict(state)
     drawn = MixtureStream(Drawn(planner, COUNT), open_reader(pack), batch_size=4, seed=1)
-    with pytest.raises(HiveError, match="plan: .* there -> None asked for"):
+    with pytest.raises(HiveError, match=r"plan: .* there -> None asked for"):
         StreamLoader(drawn).load_state_dict(state)
     for broken in ({}, state | {"place": "x"}, state | {"stream": None}):
         with pytest.raises(HiveError, match="no state of a stream"):

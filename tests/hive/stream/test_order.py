@@ -29,7 +29,8 @@ def test_a_place_is_known_without_the_others() -> None:
     some = np.random.default_rng(0).choice(count, 20_000, replace=False)
     found = shuffled(some)
     assert len(np.unique(found)) == len(some)
-    assert 0 <= found.min() and found.max() < count
+    assert found.min() >= 0
+    assert found.max() < count
     assert [int(shuffled(some[i : i + 1])[0]) for i in range(5)] == found[:5].tolist()
     with pytest.raises(IndexError):
         shuffled(np.array([count]))
@@ -37,9 +38,9 @@ def test_a_place_is_known_without_the_others() -> None:
 
 def test_small_orders_are_all_equally_likely() -> None:
     """Chi-square over the 24 orders of 4 items; 23 degrees of freedom, 0.1 % at 49.7."""
-    seen = Counter(tuple(order(4, seed).tolist()) for seed in range(2400))
+    seen = Counter(tuple(order(4, seed).tolist()) for seed in range(1200))
     assert set(seen) == set(permutations(range(4)))
-    assert sum((count - 100) ** 2 / 100 for count in seen.values()) < 49.7
+    assert sum((count - 50) ** 2 / 50 for count in seen.values()) < 49.7
 
 
 def test_the_order_looks_random() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
@@ -17,9 +16,9 @@ from hive.errors import HiveError
 from hive.mixing.plan import Planner
 from hive.mixing.plan_table import PlanTable
 from hive.mixing.render import Rendered, render
+from hive.mixing.roots import PoolRoot
 from hive.mixing.stream import Drawn, FileReader, MixtureStream, PackReader, Planned, open_reader
 from hive.mixing.stream.compact import DONE
-from hive.pool.packed import Pack
 from hive.tables import MIXTURE_SCHEMA, write_table
 
 COUNT = 41
@@ -65,7 +64,7 @@ def test_every_mixture_is_the_rendered_one(
         assert_rendered(batch, rendered)
     assert sorted(i for batch in batches for i in batch["index"].tolist()) == list(range(COUNT))
     factors = [one.row["global_normalization_factor"] for one in rendered]
-    assert min(factors) < 1 and max(factors) == 1  # both ways are taken
+    assert min(factors) < max(factors) == 1  # both ways are taken
 
 
 def test_mixtures_longer_than_what_is_worked_on_at_a_time(
@@ -78,8 +77,6 @@ def test_mixtures_longer_than_what_is_worked_on_at_a_time(
         source["crop_start_second"] = 0.1 * number / 3
         source["crop_end_second"] = source["crop_start_second"] + 1.6
     write_table(tmp_path / "plan.parquet", [row], MIXTURE_SCHEMA)
-    from hive.mixing.roots import PoolRoot
-
     for where in (pool, pack):
         (batch,) = stream(Planned(tmp_path / "plan.parquet"), where)
         assert batch["mixture"].shape == (1, 70560)
@@ -212,7 +209,7 @@ def test_a_pack_of_another_pool_is_refused(pack: Path, plan: Path, tmp_path: Pat
     rows[7]["sources"][1]["label"] = "Telephone"
     write_table(tmp_path / "plan.parquet", rows, MIXTURE_SCHEMA)
     with pytest.raises(
-        HiveError, match=r"1 of the 1[0-9] clips .* not .* in this pack, or have other"
+        HiveError, match=r"1 of the 1\d clips .* are not in this pack, or have other labels"
     ):
         stream(Planned(tmp_path / "plan.parquet"), pack)
     for row in rows:
@@ -253,4 +250,3 @@ def test_the_identity_can_be_stored(pack: Path, plan: Path, planner: Planner) ->
         identity = stream(mixtures, pack).identity()
         assert json.loads(json.dumps(identity)) == identity
     assert isinstance(open_reader(pack), PackReader)
-    assert len(Pack(pack)) == pa.array(range(15)).__len__()

@@ -25,7 +25,8 @@ def make_pool(pool: Path, per_label: int = 3, seconds: float = 1.7) -> Path:
             rng = np.random.default_rng(100 * number + take)
             count = round(seconds * 44100) + 37 * take
             samples = 0.02 * rng.standard_normal(count)
-            samples[:: 3000 + 500 * take] = 0.7
+            if take == 0:
+                samples[::3000] = 0.7
             origin = Origin(
                 clip_id=f"c{number}-{take}",
                 corpus="corpus",
