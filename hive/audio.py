@@ -195,9 +195,17 @@ def read_crop(
             raise HiveError(f"{path}: cannot be decoded ({error})", "replace the file") from error
     if len(mono) != upper - lower:
         raise HiveError(f"{path}: ends before its header says", "replace the file")
+    if up != down:
+        # Of a whole chunk soxr makes so many samples, in double precision; where that is a tie, a
+        # part of it may come to one more or less. Zeros are what it sees past the end in any case.
+        last_made = int((end - begin) / (rate / sample_rate) + 0.5)
+        mono = np.concatenate([mono, np.zeros(down, mono.dtype)]) if upper == end else mono
+    else:
+        last_made = end - begin
     segment = resample(mono, rate, sample_rate)
     offset = first - first_block * up
-    return fit(segment[offset : offset + last - first], last - first)
+    stop = max(first, min(last, last_made)) - first_block * up
+    return fit(segment[offset:stop], last - first)
 
 
 def rms(samples: NDArray[np.floating[Any]]) -> float:

@@ -125,7 +125,8 @@ def locked(path: Path | str, busy: str = "") -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    path = _local_lock(path) if is_remote(path) else Path(path)
+    path = place(path)
+    path = _local_lock(path) if is_remote(path) else path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -2,7 +2,7 @@
 
     globals().update(runpy.run_path(str(Path(__file__).parents[N] / "s3_server.py")))
 
-in a conftest.py gives the fixtures `s3_server` and `s3`.
+in a conftest.py gives the fixtures `s3_server`, `s3` and `new_client`.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class S3Server:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_MAX_ATTEMPTS": "2",  # not five, with growing pauses
             "AWS_CONFIG_FILE": "/nowhere",
             "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
         }
@@ -121,20 +122,27 @@ def serve() -> Iterator[S3Server]:
 def s3_server() -> Iterator[S3Server]:
     """One server for a whole test session."""
     pytest.importorskip("moto")
-    pytest.importorskip("s3fs")
+    s3fs = pytest.importorskip("s3fs")
     with serve() as server:
+        s3fs.S3FileSystem.clear_instance_cache()  # whoever was made for another server
         yield server
 
 
 @pytest.fixture
 def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     """An empty bucket, and the environment that leads to it."""
-    import s3fs
-
-    s3fs.S3FileSystem.clear_instance_cache()  # one that another server was asked with
     s3_server.reset()
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     return s3_server
+
+
+@pytest.fixture
+def new_client(s3: S3Server) -> Iterator[Callable[[], None]]:
+    """Call it after the environment was changed: clients are kept, with what they were made for."""
+    import s3fs
+
+    yield s3fs.S3FileSystem.clear_instance_cache
+    s3fs.S3FileSystem.clear_instance_cache()

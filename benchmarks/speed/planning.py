@@ -4,8 +4,8 @@ Makes a clip table of the size that the Hive paper names (0.9 M clips of 10 s in
 long tail), without audio, and plans mixtures from it as `hive-bench mix plan` does: the table is
 read, the recordings are divided among the splits, and the mixtures of the training split are
 drawn and written; then the plan is read as `mix render` reads it. Table and plan are made in
-processes of their own, so the peaks of memory are those of planning alone. Seconds are those of the
-clock: let nothing else run.
+processes of their own, so the peaks of memory are those of planning alone. Rates count the seconds
+of the clock: let nothing else run.
 """
 
 from __future__ import annotations
@@ -146,11 +146,14 @@ def measure(pool: Path, plan: Path, num: int, workers: int) -> list[dict[str, An
     steps: list[dict[str, Any]] = []
 
     def step(name: str, run: Callable[[], Any], mixtures: int = 0) -> Any:
-        start = time.perf_counter()
+        start, before = time.perf_counter(), _core_seconds()
         result = run()
-        seconds = time.perf_counter() - start
+        seconds, core = time.perf_counter() - start, _core_seconds() - before
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        steps.append({"step": name, "seconds": seconds, "mixtures": mixtures, "peak_mb": peak})
+        steps.append(
+            {"step": name, "seconds": seconds, "core_seconds": core, "peak_mb": peak}
+            | {"mixtures": mixtures}
+        )
         return result
 
     chosen = step("read and divide", lambda: split_clips(pool, "train", DEFAULT_SHARES, 0))
@@ -163,6 +166,12 @@ def measure(pool: Path, plan: Path, num: int, workers: int) -> list[dict[str, An
     shard = np.flatnonzero(table.sizes == 2)[:1000]
     step("rows of a shard", lambda: table.rows(shard))
     return steps
+
+
+def _core_seconds() -> float:
+    """Seconds of all cores that this process and its finished workers took so far."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def apart(run: Callable[..., Any], *arguments: Any) -> Any:
@@ -196,11 +205,12 @@ def main(arguments: list[str] | None = None) -> int:
         console.print_json({"steps": steps, "whole": whole})
         return 0
     console.print_table(
-        ["step", "seconds", "mixtures/s", "peak, MB"],
+        ["step", "seconds", "of a core", "mixtures/s", "peak, MB"],
         [
             (
                 one["step"],
                 f"{one['seconds']:.2f}",
+                f"{one['core_seconds']:.2f}",
                 f"{one['mixtures'] / one['seconds']:.0f}" if one["mixtures"] else "",
                 f"{one['peak_mb']:.0f}",
             )

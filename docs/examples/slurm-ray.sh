@@ -22,6 +22,10 @@ set -euo pipefail
 : "${OUT:?set OUT to the folder of the dataset}"
 
 export RAY_USAGE_STATS_ENABLED=0
+# Whoever reaches a Ray cluster over the network can run programs on it, so it asks for a token (Ray
+# 2.52 or later). It is kept in the home folder; if nodes do not share that, set RAY_AUTH_TOKEN_PATH.
+export RAY_AUTH_MODE=token
+ray get-auth-token --generate >/dev/null
 cpus="${SLURM_CPUS_PER_TASK:?submit this script with sbatch}"
 # Two jobs may share a node, so the port follows from the job's number.
 port=$((20000 + SLURM_JOB_ID % 10000))

@@ -58,7 +58,7 @@ def _sets(report: Report) -> Section:
     ]
     header = (
         *("training set", "kind", "items", "hours", "unread"),
-        *("id", "samples", "sound", "any of them", "percent of clips", "mixtures with 1+"),
+        *("id", "samples", "sound", "any", "percent", "mixtures with 1+"),
     )
     names = [one.declared for one in report.training_sets]
     series = {

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from hive import audio
-from hive.errors import HiveError
+from hive.errors import HiveError, UnreachableError
 from hive.fingerprint import fingerprint
 from hive.storage import place
 
@@ -67,6 +67,9 @@ def item_rows(item: Item, data: bytes | None = None) -> list[dict[str, Any]]:
     Args:
         item: The item.
         data: The whole file, where it is in memory already.
+
+    Raises:
+        UnreachableError: If the storage cannot be reached.
     """
     rows: list[dict[str, Any]] = []
     try:
@@ -74,6 +77,8 @@ def item_rows(item: Item, data: bytes | None = None) -> list[dict[str, Any]]:
             raise HiveError(item.problem, item.remedy)
         for row in _pieces(item) if data is None else _in_memory(item, data):
             rows.append(row)
+    except UnreachableError:  # no fault of the file: the task is tried again
+        raise
     except HiveError as error:
         rows.append(problem_row(item, error))  # what was read before the damage counts
     return rows

@@ -19,7 +19,7 @@ from hive.contamination.members import read_members
 from hive.contamination.mixtures import batches, cover
 from hive.contamination.pieces import Item, item_rows, problem_row
 from hive.contamination.store import part_path, parts, write_part
-from hive.errors import HiveError
+from hive.errors import HiveError, UnreachableError
 from hive.execution import Engine, run_tasks, tick
 from hive.files import remove_temporaries, sha256_json
 from hive.fingerprint import VERSION
@@ -131,6 +131,8 @@ def _fingerprint(task: _ShardTask) -> None:
                 start=row["start_second"],
             )
             rows += item_rows(item, data)
+    except UnreachableError:  # no fault of the shard: the task is tried again
+        raise
     except HiveError as error:  # the shard is damaged; what was read of it counts
         broken = Item(str(task.shard), "", str(task.shard))
         rows.append(problem_row(broken, error))

@@ -50,17 +50,30 @@ def connect(address: str | None, workers: int | None) -> Any:
     try:
         _init(ray, *asked)
     # Ray raises errors of many kinds for one that cannot be reached, or of another version.
-    except (OSError, RuntimeError, ValueError, ImportError) as error:
-        first = (str(error).strip() or repr(error)).splitlines()[0]
-        raise HiveError(
-            f"no Ray cluster {f'at {address}' if address else 'can be started here'}: {first}",
-            "see that the cluster runs (`ray status`), that this machine is one of its nodes or "
-            "the address begins with ray://, and that Ray and Python have the same versions there"
-            if address
-            else "see what `ray start --head` says on this machine",
-        ) from error
+    except (OSError, RuntimeError, ValueError, ImportError, ray.exceptions.RayError) as error:
+        raise _unconnected(address, error) from error
     _connected = asked
     return ray
+
+
+def _unconnected(address: str | None, error: Exception) -> HiveError:
+    reason = (str(error).strip() or repr(error)).splitlines()[0]
+    if address is None:
+        return HiveError(
+            f"no Ray cluster can be started here: {reason}",
+            "see what `ray start --head` says on this machine",
+        )
+    if "authentication" in f"{error} {error.__cause__}".lower():
+        return HiveError(
+            f"the Ray cluster at {address} asks for a token",
+            "set RAY_AUTH_MODE=token, with the cluster's token in ~/.ray/auth_token or where "
+            "RAY_AUTH_TOKEN_PATH says",
+        )
+    return HiveError(
+        f"no Ray cluster at {address}: {reason}",
+        "see that the cluster runs (`ray status`), that this machine is one of its nodes or the "
+        "address begins with ray://, and that Ray and Python have the same versions there",
+    )
 
 
 def disconnect(ray: Any) -> None:

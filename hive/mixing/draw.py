@@ -87,7 +87,7 @@ class Drawer:
         return names
 
     def draw(self, indices: Sequence[int]) -> Draws:
-        """Draw some mixtures, in any order; thousands at a time are fastest.
+        """Draw some mixtures, at least one, in any order; thousands at a time are fastest.
 
         Raises:
             HiveError: If many tries found no set of clips for one of them.

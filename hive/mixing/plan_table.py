@@ -71,8 +71,7 @@ class PlanTable:
     def sizes(self) -> NDArray[np.int32]:
         """Number of sources of each mixture, shape (N,)."""
         parts = [part.to_numpy() for part in self._column("num_sources")]
-        sizes: NDArray[np.int32] = np.concatenate([np.empty(0), *parts]).astype(np.int32)
-        return sizes
+        return np.concatenate([np.empty(0, np.int32), *parts])
 
     def ids_sha256(self) -> str:
         """Return a hash of the mixtures' names in their order."""

@@ -117,6 +117,9 @@ def _in_text(path: Path, pattern: str) -> Iterator[str]:
 
 def _in_table(path: Path, pattern: str) -> Iterator[str]:
     with open_table(path, MIXTURE_SCHEMA) as file:
+        for name, value in (file.schema_arrow.metadata or {}).items():
+            if match := re.search(pattern, value.decode("utf-8", "replace")):
+                yield f"{path.name}, settings {name.decode()}: {match[0].strip()}"
         for batch in file.iter_batches(_BATCH):
             for name, column in _texts(batch):
                 texts = pc.unique(pc.drop_null(column))

@@ -96,7 +96,8 @@ def croissant(
         "citeAs": citation.PAPER,
         "license": [licence_address(one) or one for one, _ in facts.licences],
         "url": edition.page or citation.PAPER_ADDRESS,
-        "version": "1.0.0",
+        # Which dataset it is, in the form that SemVer has for that.
+        "version": f"1.0.0+{facts.sha256[MIXTURES][:12]}",
         "creator": {
             "@type": "sc:Organization",
             "name": owner or "made with hive-bench",

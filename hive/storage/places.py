@@ -34,14 +34,12 @@ def place(text: str | Path) -> Path:
         HiveError: If there is no back end for that kind of address, it names no place, or a `Path`
             was made of it.
     """
-    if isinstance(text, Path):
-        if _MANGLED.match(str(text)):
+    if not isinstance(text, str):
+        if not is_remote(text) and _MANGLED.match(str(text)):
             raise HiveError(
                 f"{text}: an address, where only a path of this machine is taken",
                 "give a local path, and copy what it holds there or from there",
             )
-        return text
-    if not isinstance(text, str):
         return text
     if not is_address(text):
         return Path(text)

@@ -26,6 +26,7 @@ from hive.mixing import plan_file, plan_parts
 from hive.mixing.counts import count_text, parse_count
 from hive.mixing.plan import Planner, PlanSettings, write_plan, write_subset
 from hive.mixing.plan_table import PlanTable
+from hive.storage import place
 from hive.tables import CLIP_SCHEMA, write_table
 
 PLAIN = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("plan_reference.py"))))
@@ -106,6 +107,13 @@ def test_parts_of_other_settings_are_not_taken(
     with pytest.raises(HiveError, match="seed: 0 there -> 1 asked for") as caught:
         write_plan(other, COUNT, out)
     assert str(tmp_path / ".train.parquet.parts") in caught.value.problem
+
+
+def test_a_remote_plan_is_the_same(planner: Planner, plan: Path) -> None:
+    out = place("memory://plans/train.parquet")
+    write_plan(planner, COUNT, out)
+    assert out.read_bytes() == plan.read_bytes()
+    assert [path.name for path in out.parent.iterdir()] == ["train.parquet"]
 
 
 def test_a_mixture_that_cannot_be_drawn_is_told(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ _SHOWN = 5
 def show_coverage(coverage: Coverage) -> None:
     """Print which corpora are here, and what can be made."""
     console.print_table(
-        ["corpus", "folder", "files", "clips", "mixtures"],
+        ["corpus", "state", "files", "clips", "mixtures"],
         [
             (
                 *(name, one.state, _of(one.files_here, one.files)),
@@ -48,10 +48,7 @@ def _notes(coverage: Coverage) -> list[str]:
     if coverage.unknown_labels:
         names = coverage.unknown_labels.most_common(_SHOWN)
         shown = ", ".join(f"{name!r} ({count})" for name, count in names)
-        notes.append(
-            f"{len(coverage.unknown_labels)} labels are none of Hive's classes and stay as they "
-            f"are: {shown}"
-        )
+        notes.append(f"labels that are none of Hive's classes and stay as they are: {shown}")
     if coverage.other_rates:
         shown = ", ".join(f"{count} of {rate}" for rate, count in coverage.other_rates.items())
         notes.append(f"mixtures not of {SAMPLE_RATE} Hz: {shown} Hz")

@@ -12,7 +12,7 @@ from hive.contamination.judge import NEEDED, reach
 from hive.contamination.pieces import Item, hash_of, item_rows
 from hive.contamination.store import facts, fill, parts, piece_codes
 from hive.contamination.volumes import backwards, build_volumes
-from hive.errors import HiveError
+from hive.errors import HiveError, UnreachableError
 from hive.execution import Engine
 from hive.fingerprint import fingerprint
 from hive.fingerprint.codes import SILENT
@@ -154,6 +154,18 @@ def test_a_failure_that_is_no_broken_file_is_raised(
     monkeypatch.setattr(store_module, "item_rows", fails)
     with pytest.raises(HiveError, match="the disk is full"):
         fill(tmp_path / "store", map(item, files), HERE, "")
+
+
+def test_storage_that_is_not_reached_is_no_fault_of_a_file(
+    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(path: Path) -> None:
+        raise UnreachableError(f"{path}: cannot be reached", "check the connection")
+
+    monkeypatch.setattr("hive.contamination.pieces.audio.probe", gone)
+    with pytest.raises(HiveError, match="cannot be reached"):
+        fill(tmp_path / "store", map(item, files), Engine(retries=0), "")
+    assert parts(tmp_path / "store") == []
 
 
 def test_volumes_are_bounded_and_stay_as_long_as_their_tables_do(

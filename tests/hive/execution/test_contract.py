@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import sys
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -152,6 +154,17 @@ def test_when_nothing_works_the_run_stops(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(HiveError, match="3 tasks were lost one after the other"):
         run(Engine(retries=0), pieces)
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_stop_that_is_lost_on_the_way_stops_all_the_same(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), sys.unraisablehook
+    tasks = [tmp_path / "first", tmp_path / "second"]
+    with pytest.raises(KeyboardInterrupt):
+        run_tasks(engine_tasks.lose_the_stop, tasks, engine=Engine(), title="x", total=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["first.lost"]
+    after = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), sys.unraisablehook
+    assert after == before
+    assert run_tasks(int, ["1"], engine=Engine(), title="x", total=1).check("x") == [1]
 
 
 def test_a_name_that_is_no_engine() -> None:

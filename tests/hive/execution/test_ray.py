@@ -46,6 +46,19 @@ def test_the_address_of_the_environment(apart: None, monkeypatch: pytest.MonkeyP
         connect(None, 2)
 
 
+def test_a_cluster_that_asks_for_a_token(apart: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        try:
+            raise RuntimeError("RPC error: InvalidAuthToken: Authentication token is missing")
+        except RuntimeError as error:
+            raise ConnectionError("Failed to connect to Ray cluster at h:1") from error
+
+    monkeypatch.setattr("hive.execution.ray_cluster._init", refuse)
+    with pytest.raises(HiveError, match="the Ray cluster at h:1 asks for a token") as caught:
+        connect("h:1", None)
+    assert "RAY_AUTH_MODE=token" in caught.value.remedy
+
+
 def on_a_node(function: Any, task: Any, sender: _Sender) -> Any:
     return _do(pickle.dumps((function, task)), sender, 1, None)
 

@@ -120,7 +120,7 @@ class World:
         for number, sound in enumerate(rng.permutation(len(SOUNDS))[:size]):
             path, label, own, _, length = SOUNDS[sound]
             start = float(rng.uniform(0.0, length - 1.5))
-            end = min(float(start + rng.uniform(1.0, 5.0)), length)
+            end = min(float(start + rng.uniform(1.0, 3.0)), length)
             if end == length:  # up to ten frames past the end of the file
                 end += float(rng.integers(0, 11)) / own
             crop = float(rng.uniform(0.0, end - start - 0.5))

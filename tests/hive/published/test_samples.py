@@ -8,11 +8,15 @@ rounded to 16 bits, which is what a file would hold, that is at most (n + 1)/2 s
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import librosa
 import numpy as np
 import pytest
+import soundfile
 
+from hive.audio import read_crop
 from hive.errors import HiveError
 from hive.mixing.published.block import Block
 from hive.mixing.published.check import check
@@ -56,6 +60,24 @@ def test_two_hundred_random_rows(world: Any) -> None:
             weight = source["applied_weight"] * row["global_normalization_factor"]
             level = np.sqrt(np.mean((stem / 32768) ** 2))
             assert level == pytest.approx(0.1 * weight / source["rms_gain"], rel=1e-3)
+
+
+@pytest.mark.parametrize(("rate", "length"), [(48000, 113840), (48000, 80400), (32000, 53520)])
+def test_a_chunk_whose_resampled_length_is_a_tie(tmp_path: Path, rate: int, length: int) -> None:
+    """Length times 44100 / rate is a whole number and a half: the last sample is or is not there."""
+    assert 2 * length * 44100 % rate == 0 != length * 44100 % rate
+    sound = np.random.default_rng(rate).uniform(-0.5, 0.5, 4 * rate)
+    soundfile.write(tmp_path / "a.wav", sound, rate, subtype="FLOAT")
+    for begin in (1, 1001, 20001):
+        chunk = sound[begin : begin + length].astype(np.float32).astype(np.float64)
+        whole = librosa.resample(chunk, orig_sr=rate, target_sr=44100)
+        first = int(length * 44100 / rate) - 4000
+        interval = ((begin + 0.5) / rate, (begin + length + 0.5) / rate)
+        crop = ((first + 0.5) / 44100, (first + 8000.5) / 44100)
+        found = read_crop(tmp_path / "a.wav", interval, crop, 44100)
+        wanted = np.zeros(8000)
+        wanted[: len(whole) - first] = whole[first:]
+        assert np.abs(found - wanted).max() * 32768 < 0.1
 
 
 def awkward(world: Any, **changes: Any) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tracemalloc
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -154,11 +155,40 @@ def test_gaps_are_told(built: Path) -> None:
     facts = read_facts(built)
     groups = [replace(group, rejects=2) for group in facts.groups]
     text = dataset_card(replace(facts, groups=groups, corpora=[("synth", facts.clips)]))
-    assert f"No mixture holds {283 - len(facts.labels)} classes" in text
+    absent = 283 - len(facts.labels)
+    assert f"No mixture holds {absent} classes:\n  <details>" in text
+    assert f"Fewer than 10 clips have {len(facts.labels)} classes: " in text
     assert f"{facts.clips} of the {facts.clips} clips are synthesised" in text
     assert f"{2 * len(groups)} mixtures of the plan could not be rendered" in text
+    runs = {
+        split: {**run, "plan": {**run["plan"], "restored": 4}} for split, run in facts.runs.items()
+    }
+    assert "upper band of 12 of the clips" in dataset_card(replace(facts, runs=runs))
     conflict = {"train": [(["CC-BY-NC-4.0", "CC-BY-SA-4.0"], 5)]}
     assert "5 mixtures cannot be passed on" in dataset_card(replace(facts, inherited=conflict))
+
+
+def test_the_making_is_told(built: Path) -> None:
+    facts = read_facts(built)
+    text = dataset_card(facts)
+    plan = facts.runs["test"]["plan"]
+    assert f"| test | {plan['seed']} | 10 s | 2: 0.5, 3: 0.5 | -5 to 5 dB | none | 3 |" in text
+    assert plan["matrix_sha256"][:16] in text
+    assert plan["clips_sha256"][:16] in text
+    assert f"| hive-bench | {facts.runs['test']['version']} |" in text
+    metadata = {"metadata": "ShandaAI/Hive", "revision": "abc", "sha256": "d" * 64}
+    run = {"version": "1", "plan": {**metadata, "without_audio": 7, "split": "test"}}
+    text = dataset_card(replace(facts, runs={**facts.runs, "test": run}))
+    assert "| test | ShandaAI/Hive | abc | dddddddddddddddd |" in text
+    assert "7 mixtures of the metadata have sources that were not at hand" in text
+    assert "| train | 0 |" in text
+
+
+def test_corpora_are_named_and_cited(built: Path) -> None:
+    text = dataset_card(replace(read_facts(built), corpora=[("fsd50k", 3), ("mine", 1)]))
+    assert "| FSD50K (fsd50k) | 3 |" in text
+    assert "| mine | 1 |" in text
+    assert "@article{fonseca2022fsd50k," in text
 
 
 def test_a_card_for_the_hub_names_what_is_there(built: Path) -> None:
@@ -224,6 +254,7 @@ def test_croissant_is_valid_and_its_records_are_the_table(built: Path) -> None:
     listed = {f.name: f.sha256 for f in described.metadata.distribution}
     assert listed == {n: hashes[n] for n in hashes if n not in ("README.md", "croissant.json")}
     assert described.metadata.cite_as == citation.PAPER
+    assert described.metadata.version == f"1.0.0+{hashes['mixtures.parquet'][:12]}"
     licences = {"https://creativecommons.org/licenses/by/4.0/"}
     assert set(described.metadata.license) == licences | {licence_address("CC0-1.0")}
 
@@ -290,6 +321,19 @@ def test_every_work_is_attributed(tmp_path: Path) -> None:
     text = (tmp_path / "ATTRIBUTION.txt").read_text()
     for licence in ("CC-BY-4.0", "GPL-2.0-or-later", "CC0-1.0"):
         assert f"{licence}  {licence_address(licence)}\n" in text
+
+
+def test_attribution_takes_no_memory_of_the_clips(tmp_path: Path) -> None:
+    clips = [clip(number, attribution=f"Author {number}") for number in range(20_000)]
+    write_records(tmp_path / "LICENSES.csv", ClipLicence, clips)
+    tracemalloc.start()
+    try:
+        write_attribution(tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "ATTRIBUTION.txt").stat().st_size > 700_000
+    assert peak < 300_000
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hive.storage import place, remove_folder
 
 _SERVER = runpy.run_path(str(Path(__file__).parents[2] / "s3_server.py"))
-s3_server, s3 = _SERVER["s3_server"], _SERVER["s3"]
+s3_server, s3, new_client = (_SERVER[name] for name in ("s3_server", "s3", "new_client"))
 
 
 @pytest.fixture

@@ -45,22 +45,17 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def local(
-    recordings: Path, s3_server: Any, monkeymodule: pytest.MonkeyPatch
-) -> Path:
+def local(recordings: Path, s3_server: Any, monkeymodule: pytest.MonkeyPatch) -> Path:
     """A pool, a plan and a dataset on the disk, and the same on S3."""
-    import s3fs
-
-    s3fs.S3FileSystem.clear_instance_cache()
     s3_server.reset()
     for name, value in s3_server.environment.items():
         monkeymodule.setenv(name, value)
-    monkeymodule.setenv("AWS_MAX_ATTEMPTS", "1")
     root = recordings.parent
     for where, workers in ((root, 1), (S3, 2)):
         ok("pool", "import", recordings, "--out", f"{where}/pool", "--workers", 1)
         ok("mix", "plan", f"{where}/pool", "--out", f"{where}/test.parquet", "--split", "test",
-           "--num", 10, "--sources", "2-3", "--shares", "0/0/1", "--seconds", 1, "--workers", 1)  # fmt: skip
+           "--num", 6, "--sources", "2-3", "--shares", "0/0/1", "--seconds", 1,
+           "--workers", 1)  # fmt: skip
         ok(*render(where, f"{where}/data"), "--workers", workers)
     return root
 
@@ -96,7 +91,7 @@ def test_a_pool_a_plan_and_a_dataset_have_the_same_bytes(local: Path) -> None:
     assert len([name for name in pool if name.endswith(".flac")]) == 10
     assert (local / "test.parquet").read_bytes() == place(f"{S3}/test.parquet").read_bytes()
     data = same(local / "data", place(f"{S3}/data"))
-    assert len([name for name in data if name.endswith(".tar")]) > 4
+    assert len([name for name in data if name.endswith(".tar")]) == 3
     assert {"mixtures.parquet", "SHA256SUMS", "README.md"} <= data.keys()
 
 
@@ -123,24 +118,18 @@ def test_a_build_has_the_same_bytes(local: Path) -> None:
     same(local / "built", place(f"{S3}/built"))
 
 
-def test_statistics_have_the_same_tables(
-    local: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_statistics_are_the_same(local: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = {}
     for where in (local, S3):
-        ok("mix", "stats", f"{where}/data", "--out", f"{where}/stats", "--json")
+        ok("mix", "stats", f"{where}/data", "--json")
         ok("pool", "stats", f"{where}/pool", "--json")
         told[where] = capsys.readouterr().out
     assert told[local] == told[S3]
-    names = [name for name in same_names(local / "stats", place(f"{S3}/stats")) if "tables/" in name]
-    assert len(names) > 3
-    for name in names:
-        assert (local / "stats" / name).read_bytes() == (place(f"{S3}/stats") / name).read_bytes()
-
-
-def same_names(one: Path, other: Path) -> list[str]:
-    assert sorted(tree(one)) == sorted(tree(other))
-    return sorted(tree(one))
+    ok("mix", "stats", f"{S3}/data", "--out", f"{S3}/stats")
+    written = tree(place(f"{S3}/stats"))
+    assert b"Dataset data" in written["index.html"]
+    assert b"mixtures" in written["tables/labels.csv"]
+    assert written["plots/levels.png"].startswith(b"\x89PNG")
 
 
 def test_verify_finds_what_was_changed(local: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -224,10 +213,9 @@ def test_models_are_scored_on_a_remote_dataset_into_a_remote_run(
     local: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     more = ["--workers", 0, "--metrics", "si_sdr,si_sdr_i", "--examples", 2]
-    for where in (local, S3):
-        for model in ("mixture", "irm"):
-            ok("evaluate", "--model", model, "--benchmark", f"{where}/data",
-               "--out", f"{where}/runs/{model}", *more)  # fmt: skip
+    for where, model in ((S3, "mixture"), (S3, "irm"), (local, "irm")):
+        ok("evaluate", "--model", model, "--benchmark", f"{where}/data",
+           "--out", f"{where}/runs/{model}", *more)  # fmt: skip
     here, there = local / "runs" / "irm", place(f"{S3}/runs/irm")
     same(here / "examples", there / "examples")
     scores = [read_scores(folder).drop_columns(["seconds"]) for folder in (here, there)]
@@ -236,9 +224,8 @@ def test_models_are_scored_on_a_remote_dataset_into_a_remote_run(
     ok("report", *runs, "--out", f"{S3}/report.html")
     assert b"data:audio/flac" in place(f"{S3}/report.html").read_bytes()
     ok("compare", *runs, "--csv", f"{S3}/compare.csv")
-    ok("compare", local / "runs" / "irm", local / "runs" / "mixture", "--csv", local / "c.csv")
+    ok("compare", local / "runs" / "irm", runs[1], "--csv", local / "c.csv")
     assert place(f"{S3}/compare.csv").read_bytes() == (local / "c.csv").read_bytes()
-    # Which mixtures there are is read from the table, not from between the sound.
     capsys.readouterr()
     assert run(["evaluate", "--model", "irm", "--benchmark", f"{S3}/data", "--out", runs[0],
                 "--metrics", "si_sdr"]) == 1  # fmt: skip
@@ -260,7 +247,7 @@ def test_a_dataset_on_the_hub_is_read(local: Path) -> None:
         command = [sys.executable, "-m", "hive", "mix", "verify", address, "--workers", "1"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "10 mixtures: all is well" in done.stdout
+    assert "6 mixtures: all is well" in done.stdout
 
 
 @pytest.mark.slow
@@ -273,7 +260,7 @@ def test_rendering_goes_on_after_it_was_killed(local: Path) -> None:
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     done = list(out.glob(".hive/data/*/*.json"))
-    assert 0 < len(done)
+    assert done
     assert not (out / "SHA256SUMS").is_file()
     subprocess.run(command, env=os.environ, check=True)
     same(local / "data", out)

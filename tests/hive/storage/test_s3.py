@@ -28,12 +28,6 @@ from hive.tables import open_table, write_table
 BUCKET = "s3://bucket"
 
 
-@pytest.fixture(autouse=True)
-def few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let botocore try twice, not five times with growing pauses."""
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
-
-
 def encoded(kind: str, seconds: float, rate: int = 16000) -> bytes:
     samples = 0.1 * np.random.default_rng(0).standard_normal(round(seconds * rate))
     buffer = io.BytesIO()
@@ -163,7 +157,7 @@ def test_a_shard_streams_in_blocks(s3: Any, monkeypatch: pytest.MonkeyPatch) -> 
         list(iterate_members(place(f"{BUCKET}/cut.tar")))
 
 
-def each_operation() -> dict[str, Callable[[Path], Any]]:
+def operations() -> dict[str, Callable[[Path], Any]]:
     return {
         "is_file": lambda folder: (folder / "a").is_file(),
         "is_dir": lambda folder: folder.is_dir(),
@@ -181,50 +175,50 @@ def each_operation() -> dict[str, Callable[[Path], Any]]:
     }
 
 
-@pytest.mark.parametrize("name", each_operation())
 def test_no_right_and_no_server_are_never_taken_for_no_file(
-    s3: Any, name: str, monkeypatch: pytest.MonkeyPatch
+    s3: Any, new_client: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    new_client()
     folder = place(f"{BUCKET}/pool")
-    operation = each_operation()[name]
     write_bytes(folder / "a", encoded("WAV", 0.1))
-    s3.fault = lambda each: (403, "AccessDenied")
-    with pytest.raises(UnreachableError, match=r"s3://bucket/pool") as caught:
-        operation(folder)
-    assert "keys" in caught.value.remedy
-    s3.fault = lambda each: (500, "InternalError")
-    with pytest.raises(UnreachableError, match=r"s3://bucket/pool") as caught:
-        operation(folder)
-    assert "connection" in caught.value.remedy
+    faults = {(403, "AccessDenied"): "keys", (500, "InternalError"): "connection"}
+    for name, operation in operations().items():
+        for fault, remedy in faults.items():
+            s3.fault = lambda _, fault=fault: fault
+            with pytest.raises(UnreachableError, match=r"s3://bucket/pool") as caught:
+                operation(folder)
+            assert remedy in caught.value.remedy, name
 
 
-def test_a_server_that_is_away_is_named(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_away_is_named(
+    new_client: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(UnreachableError, match=r"s3://bucket/pool/clips\.parquet: .*127\.0\.0\.1:9"):
-        (place(f"{BUCKET}/pool") / "clips.parquet").is_file()
+    new_client()
+    with pytest.raises(UnreachableError, match=r"s3://bucket/clips\.parquet: .*127\.0\.0\.1:9"):
+        (place(BUCKET) / "clips.parquet").is_file()
 
 
-def test_no_credentials_are_told(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_credentials_are_told(
+    new_client: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    new_client()
     with pytest.raises(UnreachableError, match="redential") as caught:
         place(f"{BUCKET}/a").read_bytes()
     assert "environment" in caught.value.remedy
 
 
 def test_a_missing_bucket_is_named_and_not_made(s3: Any) -> None:
-    for write in (
-        lambda path: write_text(path, "x"),
-        lambda path: path.parent.mkdir(parents=True),
-        lambda path: claim(path, {}),
-    ):
-        target = place("s3://no-such-bucket/pool/a")
-        try:
+    target = place("s3://no-such-bucket/pool/a")
+    target.parent.mkdir(parents=True)
+    for write in (lambda path: write_text(path, "x"), lambda path: claim(path, {})):
+        with pytest.raises(HiveError, match=r"s3://no-such-bucket/pool/a") as caught:
             write(target)
-        except HiveError as error:
-            assert "make the bucket" in error.remedy
-        assert not place("s3://no-such-bucket").exists()
+        assert "make the bucket" in caught.value.remedy
+    assert not place("s3://no-such-bucket").exists()
 
 
 @pytest.mark.parametrize("fault", [(503, "SlowDown"), (500, "InternalError"), (0, "cut")])
@@ -262,23 +256,22 @@ def test_an_upload_that_fails_leaves_what_was_there(
     monkeypatch.setattr("hive.storage.files._PARTS", {"chunksize": 5 << 20, "max_concurrency": 1})
     s3.fault = lambda each: (403, "AccessDenied") if "partNumber=3" in each.query else None
     with pytest.raises(UnreachableError, match=r"s3://bucket/big"), atomic_open(path) as handle:
-        for _ in range(16):
-            handle.write(bytes(1 << 20))
+        handle.write(bytes(16 << 20))
     s3.fault = None
     assert path.read_bytes() == b"old"
     uploads = path.fs.call_s3("list_multipart_uploads", Bucket="bucket")  # type: ignore[attr-defined]
     assert not uploads.get("Uploads")
     assert list(tmp_path.iterdir()) == []
     with atomic_open(path) as handle:
-        for _ in range(16):
-            handle.write(bytes(1 << 20))
+        handle.write(bytes(16 << 20))
     assert path.stat().st_size == 16 << 20
 
 
-def test_a_full_folder_for_uploads_is_named(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(HiveError, match=r"s3://bucket/a, collected in .*TMPDIR.*No space"):
-        with atomic_open(place(f"{BUCKET}/a")):
-            raise OSError(28, "No space left on device")
+def test_a_full_folder_for_uploads_is_named(s3: Any) -> None:
+    told = r"s3://bucket/a, collected in .*TMPDIR.*No space"
+    with pytest.raises(HiveError, match=told), atomic_open(place(f"{BUCKET}/a")):
+        raise OSError(28, "No space left on device")
+    assert not (place(BUCKET) / "a").exists()
 
 
 def test_what_another_process_writes_is_seen_at_once(s3: Any) -> None:
