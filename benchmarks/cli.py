@@ -68,6 +68,14 @@ def evaluate(
             help="Judge: process:COMMAND, see docs/judge.md; else that of HIVE_JUDGE.",
         ),
     ] = None,
+    only: Annotated[
+        Path | None,
+        place_option(
+            help="File of the mixtures to take, one mix_id a line, such as the clean.txt of "
+            "hive-bench contamination.",
+            metavar="FILE",
+        ),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option(min=1, help="Mixtures to take, in equal shares of each number of sources."),
@@ -150,6 +158,7 @@ def evaluate(
         metrics=_names(metrics),
         embedding=embedding,
         judge=judge,
+        only=only,
         limit=limit,
         device=device,
         batch_size=batch_size,

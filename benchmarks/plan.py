@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import tasks
 from benchmarks.dataset import Chunk, chunks, select
 from benchmarks.index import open_indexed
+from benchmarks.only import Only
 
 if TYPE_CHECKING:
     from benchmarks.settings import Settings
@@ -32,7 +33,11 @@ class Plan:
     def __init__(self, settings: Settings) -> None:
         self.dataset = open_indexed(settings.benchmark, settings.split)
         self.task = tasks.get(settings.task)
-        self.entries = select(self.dataset.entries, settings.limit)
+        only = Only(settings.only) if settings.only is not None else None
+        #: Hash of the list of `settings.only`.
+        self.only_sha256 = only.sha256 if only else None
+        entries = only.select(self.dataset.entries) if only else self.dataset.entries
+        self.entries = select(entries, settings.limit)
         self.chunks = chunks(self.entries)
         self._limit = settings.limit
         self._items = {
@@ -63,4 +68,5 @@ class Plan:
             "num_items": sum(self._items.values()),
             "sample_rate": self.dataset.sample_rate,
             "limit": self._limit,
+            "only_sha256": self.only_sha256,
         }

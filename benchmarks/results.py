@@ -79,7 +79,11 @@ class _Record(BaseModel):
 
 
 class DatasetRecord(_Record):
-    """What was scored on. `fingerprint` covers the whole split, also when `limit` took a part."""
+    """What was scored on.
+
+    `fingerprint` covers the whole split, also when `limit` or a list of names took a part;
+    `only_sha256` is the hash of that list (`benchmarks.only`).
+    """
 
     name: str
     path: str
@@ -89,6 +93,7 @@ class DatasetRecord(_Record):
     num_items: Count
     sample_rate: Annotated[int, Field(gt=0)]
     limit: Annotated[int, Field(gt=0)] | None
+    only_sha256: Sha256 | None = None
 
 
 class ModelRecord(_Record):

@@ -273,6 +273,7 @@ def _identity(
             "fingerprint": plan.dataset.fingerprint,
             "split": settings.split,
             "limit": settings.limit,
+            "only_sha256": plan.only_sha256,
         },
         "model": {
             "spec": settings.model,

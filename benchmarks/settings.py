@@ -19,7 +19,8 @@ class Settings:
         metrics: Metrics and presets of the task; None for the task's own.
         embedding: Embedding of metrics whose names say none; None for the default.
         judge: Specification of the judge; None for what HIVE_JUDGE says.
-        limit: Number of mixtures, in equal shares from each number of sources; None for all.
+        only: File of the mixtures to take (`benchmarks.only`); None for all.
+        limit: Number of these, in equal shares from each number of sources; None for all.
         device: Torch device, or "auto".
         batch_size: Most queries given to the model at once.
         seed: Seed of everything that a model or the task draws.
@@ -39,6 +40,7 @@ class Settings:
     metrics: tuple[str, ...] | None = None
     embedding: str | None = None
     judge: str | None = None
+    only: Path | None = None
     limit: int | None = None
     device: str = "auto"
     batch_size: int = 8

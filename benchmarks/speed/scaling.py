@@ -69,7 +69,7 @@ def render(plan: Path, pool: Path, out: Path, workers: int, seconds: float | Non
     command = [sys.executable, "-m", "hive", "mix", "render", str(plan), "--pool", str(pool)]
     command += ["--out", str(out), "--workers", str(workers), "--shard-size", "100"]
     watched, start = Watched(), time.monotonic()
-    process = subprocess.Popen(command, env={**os.environ, "HIVE_QUIET": "1"})  # noqa: S603
+    process = subprocess.Popen(command, env={**os.environ, "HIVE_QUIET": "1"})
     watcher = threading.Thread(target=_watch, args=(process, watched, start))
     watcher.start()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -12,7 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from benchmarks.checks import check_run
-from benchmarks.results import json_schema, read_results
+from benchmarks.dataset import open_dataset
+from benchmarks.results import json_schema, read_results, read_scores
 from hive import console
 from hive.errors import HiveError
 from hive.main import build
@@ -216,3 +218,24 @@ def test_what_the_true_source_and_silence_must_score() -> None:
     assert not outcome(silence={"si_sdr": [0.0]})["silence_scores_as_defined"]
     assert "silence_scores_as_defined" not in outcome(reference={"si_sdr": [inf]})
     assert "reference_scores_as_defined" not in outcome(reference={"stoi": [nan]})
+
+
+def test_a_list_of_mixtures_is_scored_alone(dataset: Path, tmp_path: Path) -> None:
+    names = [entry.mix_id for entry in open_dataset(str(dataset), "test").entries]
+    chosen = tmp_path / "clean.txt"
+    chosen.write_text(f"# clean\n{names[2]}\n\n{names[0]}  # the first\n")
+    asked = ["--model", "mixture", "--metrics", "si_sdr"]
+    result = _evaluate(dataset, tmp_path / "run", *asked, "--only", str(chosen))
+    assert result.exit_code == 0
+    results, scores = read_results(tmp_path / "run"), read_scores(tmp_path / "run")
+    assert set(scores["mix_id"].to_pylist()) == {names[0], names[2]}
+    digest = hashlib.sha256("".join(f"{one}\n" for one in sorted({names[0], names[2]})).encode())
+    assert results.dataset.only_sha256 == digest.hexdigest()
+
+    chosen.write_text(f"{names[1]}\n")
+    with pytest.raises(HiveError, match="only_sha256"):
+        _evaluate(dataset, tmp_path / "run", *asked, "--only", str(chosen))
+    for text, told in (("", "names no mixture"), ("nobody\n", "'nobody' of its 1 names")):
+        chosen.write_text(text)
+        with pytest.raises(HiveError, match=told):
+            _evaluate(dataset, tmp_path / "other", *asked, "--only", str(chosen))

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
-from hive.errors import HiveError
+from hive.errors import HiveError, UnreachableError
 from hive.files import is_file, sha256_file, sha256_json
 from hive.mixing.published import hub
 from hive.mixing.published.block import Block, broken_block
@@ -57,7 +57,7 @@ class Metadata:
             try:
                 yield from json_blocks(name, path)
             except HiveError as error:
-                if len(self.files) == 1:
+                if len(self.files) == 1 or isinstance(error, UnreachableError):
                     raise
                 yield broken_block(name, str(error))
 
