@@ -133,7 +133,8 @@ def _use(facts: DatasetFacts, edition: Edition) -> list[str]:
     return [
         *lines,
         *("With hive-bench:", "", "```console", *([fetch] if edition.repo else [])),
-        f"hive-bench mix verify {local}",
+        # The whole of the table is verified, so all shards have to be there.
+        *([f"hive-bench mix verify {local}"] * (splits == facts.splits)),
         *(
             [f"hive-bench evaluate --benchmark {local} --model MODEL --out RUN"]
             * ("test" in splits)
