@@ -43,10 +43,15 @@ def write_plan(planner: Planner, count: int, path: Path, *, workers: int | None 
     blocks = [range(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
     with (
         drawn(planner, blocks, path, workers) as draws,
-        _writer(path, {**planner.described, "count": count}, count) as write,
+        _writer(path, _described(planner, count), count) as write,
     ):
         for indices, one in zip(blocks, draws, strict=True):
             write(planner.table(indices, one))
+
+
+def _described(planner: Planner, count: int) -> dict[str, Any]:
+    told = {"restored": planner.restored} if planner.restored else {}
+    return {**planner.described, "count": count, **told}
 
 
 def write_subset(plan: Path, count: int, path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from hive.errors import HiveError
@@ -20,6 +21,8 @@ from hive.tables import MIXTURE_SCHEMA, MIXTURE_SOURCE, SAMPLE_RATE, SIZES
 
 #: What drawing needs of the clip table, beside what `_SOURCES` names.
 _DRAWN_FROM = ("activity", "pcm_sha256")
+#: What is only told of the plan.
+_TOLD = ("restored",)
 #: Fields of a source that are those of its clip, and the clip table's names for them.
 _SOURCES = {
     "path": "path",
@@ -32,7 +35,7 @@ _SOURCES = {
     "attribution": "attribution",
 }
 #: Columns of the clip table that a planner reads.
-NEEDED = (*_SOURCES.values(), *_DRAWN_FROM)
+NEEDED = (*_SOURCES.values(), *_DRAWN_FROM, *_TOLD)
 _HASHED = 65_536  # rows whose text is in memory at a time
 _SOURCE_IDS = [f"s{number}" for number in range(1, max(SIZES) + 1)]
 
@@ -50,6 +53,7 @@ class Planner:
         clips_sha256: Hash of the clips' names, samples and labels.
         described: How the plan is made, as stored with it.
         settings_hash: Hash of that.
+        restored: Number of clips whose upper band super-resolution made up.
         drawer: Draws what mixtures are made of.
 
     Raises:
@@ -68,6 +72,7 @@ class Planner:
         self.clips_sha256 = _clips_sha256(clips)
         self.described = settings.describe(self.clips_sha256)
         self.settings_hash = sha256_json(self.described)
+        self.restored = int(pc.sum(clips["restored"]).as_py() or 0)
         self._sources = clips.select(list(_SOURCES.values())).combine_chunks()
         self._licence, self._licence_texts = codes(clips["licence"])
         self._joined: dict[tuple[int, ...], str] = {}
