@@ -50,6 +50,8 @@ speed: $(VENV)/.installed-test  ## measure rendering and metrics against the pla
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.chunking
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.metrics
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.perceptual
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.streaming
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.planning --clips 100000 --num 100k
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

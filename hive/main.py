@@ -15,7 +15,7 @@ from rich.text import Text
 from hive.errors import HiveError
 
 GROUP = "hive_bench.commands"
-_INTERRUPTED = 130  # what the command line makes of Ctrl-C
+_STOPPED = (130, 143)  # what the command line makes of Ctrl-C and SIGTERM
 
 
 def build() -> typer.Typer:
@@ -51,7 +51,7 @@ def run(arguments: list[str] | None = None) -> int:
             err.print(Text.assemble(("Remedy: ", "bold"), error.remedy), soft_wrap=True)
         return 1
     except SystemExit as end:
-        if end.code == _INTERRUPTED:
+        if end.code in _STOPPED:
             from hive.console import say
 
             say("Stopped. What is done is kept: long work goes on with the same command.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,20 +9,19 @@ from typing import Annotated, Any
 import typer
 
 from hive.options import (
+    CORES,
     EngineKind,
     EngineOption,
+    JsonFlag,
     RayAddress,
+    Seed,
+    Workers,
     make_engine,
     place_argument,
     place_option,
 )
 
 app = typer.Typer(help="Make and look at clip pools.", no_args_is_help=True)
-
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
-Workers = Annotated[int, typer.Option(min=1, help="Local worker processes.")]
-Seed = Annotated[int, typer.Option(help="Seed; the same seed gives the same result.")]
-CORES = os.cpu_count() or 1
 
 
 class ShortPolicy(str, Enum):
