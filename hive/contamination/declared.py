@@ -20,7 +20,8 @@ from hive.contamination import mixtures
 from hive.contamination.identity import canonical, is_manifest
 from hive.contamination.pieces import Item
 from hive.errors import HiveError
-from hive.mixing.roots import PoolRoot, inside
+from hive.inside import inside
+from hive.mixing.roots import PoolRoot
 from hive.pool.store import TABLE, read_pool
 from hive.shards.layout import EMBEDDED, MIXTURES, locate
 from hive.sources import catalogue

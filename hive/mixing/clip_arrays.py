@@ -7,6 +7,7 @@ one copy of them.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -80,6 +81,14 @@ class ClipArrays:
                 for field in fields(cls)
             }
         )
+
+    def sha256(self) -> str:
+        """Return a hash of all that drawing depends on."""
+        digest = hashlib.sha256()
+        for field in fields(self):
+            if field.name != "names":
+                digest.update(np.ascontiguousarray(getattr(self, field.name)).data)
+        return digest.hexdigest()
 
     @property
     def counts(self) -> NDArray[np.int64]:

@@ -7,6 +7,8 @@ table holds, so no file is opened.
 
 from __future__ import annotations
 
+from decimal import Context, Decimal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +22,20 @@ _TRIES = 16
 #: A crop at most this far below its clip's level counts as having sound in it.
 _RANGE = 10.0 ** (-20.0 / 10.0)
 _FLOOR = 4.0 * audio.SILENCE_RMS**2
-_POWER = audio.frame_power(np.arange(256, dtype=np.uint8))
+_DIGITS = Context(prec=30)
+
+
+def _power(level: int) -> float:
+    """Return `audio.frame_power` of a level, rounded correctly.
+
+    numpy's powers differ in the last digit between processors; over an even background that
+    decides which of many crops has the most energy, and plans must be the same everywhere.
+    """
+    exponent = Decimal((level - 128.0) / 10.0)
+    return float(_DIGITS.power(Decimal(10), exponent)) if level else 0.0
+
+
+_POWER = np.array([_power(level) for level in range(256)])
 
 
 class CropDrawer:

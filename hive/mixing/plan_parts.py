@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from pathlib import Path
 from hive.claims import claim, describe
 from hive.errors import HiveError
 from hive.execution import Engine, run_tasks, tick
-from hive.files import explained, locked
+from hive.files import explained, locked, sha256_json
 from hive.mixing.clip_arrays import ClipArrays
 from hive.mixing.draw import Drawer, Draws
 from hive.mixing.planner import Planner
@@ -32,12 +32,12 @@ class Workplace:
 
     Attributes:
         folder: The folder.
-        settings_hash: Tells it from another that had the same name.
+        settings_sha256: Tells it from another that had the same name.
         settings: What to draw.
     """
 
     folder: Path
-    settings_hash: str
+    settings_sha256: str
     settings: PlanSettings = field(compare=False)
 
 
@@ -87,20 +87,25 @@ def drawn(
         folder = plan.parent / f".{plan.name}.parts"
         with locked(folder / "lock", f"{plan}: another process is planning it"):
             yield _drawn(planner, blocks, folder, workers)
-            shutil.rmtree(folder)
+            # On a network drive the lock's file stays while it is open, and the folder with it.
+            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _drawn(
     planner: Planner, blocks: Sequence[range], folder: Path, workers: int | None
 ) -> Iterator[Draws]:
-    if changed := claim(folder / "settings.json", planner.described):
+    # The plan's own settings name clips and samples, but not recordings and levels.
+    settings = {**planner.described, "drawn_from_sha256": planner.clips.sha256()}
+    if changed := claim(folder / "settings.json", settings):
         raise HiveError(
             f"{folder}: parts of an interrupted plan with other settings\n{describe(changed)}",
             "write to another file, or remove this folder",
         )
     with explained(folder):
         planner.clips.save(folder)
-    workplace = Workplace(folder, planner.settings_hash, planner.settings)
+    workplace = Workplace(folder, sha256_json(settings), planner.settings)
     tasks = [Block(workplace, indices) for indices in blocks]
     waiting = [task for task in tasks if not task.file.is_file()]
     run_tasks(

@@ -43,11 +43,11 @@ class PlanTable:
             metadata = file.schema_arrow.metadata or {}
             groups = file.metadata
         #: How the plan was made, as stored with it.
-        self.described: dict[str, Any] = json.loads(metadata.get(b"hive", b"{}"))
+        self.described: dict[str, Any] = _settings(path, metadata.get(b"hive", b"{}"))
         counts = [groups.row_group(number).num_rows for number in range(groups.num_row_groups)]
         self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]).astype(np.int64)
         rows = int(self._starts[-1])
-        if num is not None and num > rows:
+        if num is not None and not 0 <= num <= rows:
             raise HiveError(f"{path}: has {rows} mixtures, not {num}", "plan more mixtures")
         self._rows = rows if num is None else num
         self._group = lru_cache(maxsize=_KEPT)(self._read_group)
@@ -124,3 +124,13 @@ class PlanTable:
                 left -= batch.num_rows
                 if left <= 0:
                     return
+
+
+def _settings(path: Path, text: bytes) -> dict[str, Any]:
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise HiveError(
+            f"{path}: the settings in its metadata (key `hive`) cannot be read ({error})",
+            "make the table again",
+        ) from error

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from hive.errors import HiveError
-from hive.storage import is_address
+from hive.inside import inside
 
 #: Gives the place of a source's path; a value that can be sent to other processes.
 Find = Callable[[str], Path]
@@ -54,16 +54,3 @@ class CorpusRoots:
                 f"{path!r}: no folder is given for its corpus", "add it to the file of --corpora"
             )
         return folder / inside(path.partition("/")[2])
-
-
-def inside(path: str) -> str:
-    """Return a relative path of a table as it is, if it stays below its root.
-
-    Raises:
-        HiveError: If it is absolute, an address or goes up: a table is not trusted.
-    """
-    parts = PurePosixPath(path)
-    leaves = parts.is_absolute() or ".." in parts.parts or is_address(path)
-    if leaves or "\\" in path or "\0" in path:
-        raise HiveError(f"{path!r}: a path that leads out of its folder", "correct the table")
-    return path

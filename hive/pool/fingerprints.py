@@ -18,7 +18,7 @@ from hive.execution import Engine, run_tasks, tick
 from hive.files import sha256_json
 from hive.fingerprint import VERSION, fingerprint
 from hive.fingerprint.codes import Codes
-from hive.mixing.roots import inside
+from hive.inside import inside
 from hive.pool.store import read_pool
 from hive.storage import remove_folder
 from hive.tables import read_table, write_table

@@ -21,7 +21,7 @@ from hive.claims import claim, describe
 from hive.errors import HiveError, UnreachableError
 from hive.execution import Engine, run_tasks, tick
 from hive.files import atomic_open, remove_temporaries, sha256_file, sha256_json, write_json
-from hive.mixing.roots import inside
+from hive.inside import inside
 from hive.pool.duplicates import LIST
 from hive.pool.packed import (
     BLOCK,

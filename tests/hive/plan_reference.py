@@ -126,7 +126,7 @@ class PlainPlanner:
         tries = [stream.integer(steps) * GRID for _ in range(16)]
         if not clip["activity"]:
             return 0.0
-        power = audio.frame_power(np.array(clip["activity"], dtype=np.uint8))
+        power = np.array([10.0 ** ((one - 128) / 10) if one else 0.0 for one in clip["activity"]])
         edges = np.arange(len(power) + 1) * audio.FRAME_SECONDS
         energy = np.concatenate([[0.0], np.cumsum(power * audio.FRAME_SECONDS)])
         floor = max(power.mean() * 10.0**-2.0, 4.0 * audio.SILENCE_RMS**2) * self.seconds
