@@ -27,7 +27,7 @@ demo: $(VENV)/.installed  ## open the embedded dataset, evaluate the reference m
 	$(BIN)/python -m benchmarks.demo --out $(DEMO)
 
 test: $(VENV)/.installed-test lint types  ## run the linters, the type checker and the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(VENV)/.installed-test  ## run the tests that take long
 	$(BIN)/python -m pytest -m slow

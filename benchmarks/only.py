@@ -26,7 +26,7 @@ class Only:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise HiveError(
                 f"{path}: cannot be read ({error})", "give a text file of mix_ids, one a line"

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from hive.shards.read import Sample
 
 T = TypeVar("T")
+_LISTED = 10  # shards that are named in a message
 
 #: A mixture whose targets have all been tried, and its scores to come.
 _Tried = tuple[Attempt, Future[Outcome]]
@@ -174,7 +175,7 @@ class Run:
                 self._store(*previous)
             raise
         if unreadable:
-            raise unreadable[0]
+            raise _together(unreadable)
 
     def _separate(
         self, samples: list[Sample], scorer: Scorer, advance: Callable[[int], None]
@@ -245,6 +246,14 @@ def _read(
             told = HiveError(f"{shard}: cannot be read ({error})", "verify the data set")
             told.__cause__ = error
             unreadable.append(told)
+
+
+def _together(errors: Sequence[HiveError]) -> HiveError:
+    if len(errors) == 1:
+        return errors[0]
+    more = f"\nand {len(errors) - _LISTED} more" * (len(errors) > _LISTED)
+    listed = "\n".join(error.problem for error in errors[:_LISTED])
+    return HiveError(f"{len(errors)} shards cannot be read:\n{listed}{more}", errors[0].remedy)
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

@@ -148,7 +148,10 @@ def _from_anywhere(settings: Settings) -> Settings:
     if benchmark != EMBEDDED and not is_remote(place(benchmark)):
         benchmark = str(place(benchmark).absolute())
     out = settings.out if is_remote(settings.out) else settings.out.absolute()
-    return replace(settings, benchmark=benchmark, out=out)
+    only = settings.only
+    if only is not None and not is_remote(only):
+        only = only.absolute()
+    return replace(settings, benchmark=benchmark, out=out, only=only)
 
 
 def _tell_unavailable(facts: Facts) -> None:

@@ -166,7 +166,8 @@ def read_crop(
         Mono samples, shape (int(crop end * rate) - int(crop start * rate),).
 
     Raises:
-        HiveError: If the file cannot be read or ends before the chunk does.
+        HiveError: If the file cannot be read or ends before the chunk does, or its samples are not
+            finite.
     """
     first, last = int(crop[0] * sample_rate), int(crop[1] * sample_rate)
     with _open(path) as file:
@@ -193,6 +194,8 @@ def read_crop(
             mono = _read_mono(file, upper - lower)
         except soundfile.LibsndfileError as error:
             raise HiveError(f"{path}: cannot be decoded ({error})", "replace the file") from error
+    if not np.isfinite(mono).all():
+        raise HiveError(f"{path}: holds samples that are not finite", "replace the file")
     if len(mono) != upper - lower:
         raise HiveError(f"{path}: ends before its header says", "replace the file")
     if up != down:
@@ -361,20 +364,38 @@ def decode_integers(data: bytes, bits: int = 16) -> tuple[Integers, int]:
 
     Returns:
         Samples, shape (T,), and the sample rate.
+
+    Raises:
+        HiveError: If it cannot be decoded.
     """
-    samples, rate = soundfile.read(io.BytesIO(data), dtype=_DTYPES[bits].__name__)
+    try:
+        samples, rate = soundfile.read(io.BytesIO(data), dtype=_DTYPES[bits].__name__)
+    except soundfile.LibsndfileError as error:
+        raise _undecodable(error) from error
     return (samples if bits == 16 else samples >> 8), rate
 
 
 def stored_bits(data: bytes) -> int:
-    """Return the bits a sample of what `encode` wrote, 16 or 24."""
-    return 24 if soundfile.info(io.BytesIO(data)).subtype == "PCM_24" else 16
+    """Return the bits a sample of what `encode` wrote, 16 or 24.
+
+    Raises:
+        HiveError: If it is no audio.
+    """
+    try:
+        return 24 if soundfile.info(io.BytesIO(data)).subtype == "PCM_24" else 16
+    except soundfile.LibsndfileError as error:
+        raise _undecodable(error) from error
 
 
 def decode(data: bytes) -> tuple[Float, int]:
     """Decode a whole file held in memory to samples of shape (T,) (mono) or (T, C)."""
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
     return samples, rate
+
+
+def _undecodable(error: soundfile.LibsndfileError) -> HiveError:
+    reason = error.error_string.rstrip(".")
+    return HiveError(f"stored audio cannot be decoded ({reason})", "render the shard again")
 
 
 def _read_mono(file: soundfile.SoundFile, frames: int) -> Float:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tempfile
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -172,7 +173,8 @@ def write_new(path: Path, data: bytes) -> bool:
     """
     if is_remote(path):
         return put_new(data, path)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    # A process id would not do: two containers that share a folder may have the same.
+    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
     write_bytes(fresh, data)
     try:
         os.link(fresh, path)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from hive.errors import HiveError
 
+_LARGEST = 1 << 30
+
 
 def read_members(shard: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     """Yield name and content of the members that are wanted, in their order.
@@ -22,8 +24,14 @@ def read_members(shard: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[s
     try:
         with shard.open("rb") as handle, tarfile.open(fileobj=handle, mode="r:") as archive:
             for info in archive:
-                if wanted(info.name) and (member := archive.extractfile(info)) is not None:
-                    yield info.name, member.read()
+                if not wanted(info.name) or (member := archive.extractfile(info)) is None:
+                    continue
+                if info.size > _LARGEST:  # which a small file may claim, as a sparse member
+                    raise HiveError(
+                        f"{shard}: {info.name} has {info.size} bytes, which no stem has",
+                        "render or download it again",
+                    )
+                yield info.name, member.read()
     except FileNotFoundError as error:
         raise HiveError(f"{shard}: no such shard", "check the path") from error
     except (tarfile.TarError, EOFError) as error:

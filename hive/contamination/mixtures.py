@@ -148,8 +148,14 @@ def _tables(origin: Path, split: str) -> Iterator[pa.Table]:
     if not table.is_file():  # the embedded dataset, or shards alone
         for shard in find_shards(origin, split):
             members = read_members(shard, lambda name: name.endswith(".json"))
-            rows = [{**_EMPTY, **json.loads(data)} for _, data in members]
-            yield pa.Table.from_pylist(rows, schema=MIXTURE_SCHEMA)
+            try:
+                rows = [{**_EMPTY, **json.loads(data)} for _, data in members]
+                yield pa.Table.from_pylist(rows, schema=MIXTURE_SCHEMA)
+            except (ValueError, TypeError) as error:  # Arrow's are such, too
+                raise HiveError(
+                    f"{shard}: holds JSON that is no row of a mixture table ({error})",
+                    "render or download it again",
+                ) from error
         return
     with open_table(table, MIXTURE_SCHEMA) as file:
         columns = _paths(file)

@@ -4,8 +4,8 @@
     STORE/parts/<hash>.problems.parquet  items that could not be read; tried again the next time
     STORE/todo/<hash>.json               items of one task, while it waits
 
-An item is known by its key; what is known is not read again, what is gone is taken out. Stopped or
-killed, the same call goes on where it was.
+An item is known by its key; what is known is not read again, what is gone is taken out, and so is
+what another version of the fingerprint made. Stopped or killed, the same call goes on where it was.
 """
 
 from __future__ import annotations
@@ -56,8 +56,9 @@ def fill(store: Path, items: Iterable[Item], engine: Engine, title: str) -> None
         HiveError: If tasks failed for another reason than an item that cannot be read.
     """
     remove_temporaries(store)
-    for path in (store / _PARTS).glob(f"*{_PROBLEMS}"):
-        path.unlink()
+    for path in parts(store):
+        if path.name.endswith(_PROBLEMS) or _version(path) != VERSION:
+            path.unlink()
     shutil.rmtree(store / _TODO, ignore_errors=True)
     known = {_digest(key) for part in parts(store) for key in _keys(part)}
     wanted: set[bytes] = set()
@@ -143,7 +144,16 @@ def _fingerprint(todo: _Todo) -> None:
     for item in json.loads((todo.store / _TODO / f"{todo.name}.json").read_text("utf-8")):
         rows += item_rows(Item(**item))
         tick()
-    write_part(part_path(todo.store, todo.name), rows)
+    # Named by what was found: indexes and searches are kept by the names of tables, and an item
+    # that could not be read may be readable the next time.
+    found = [[row["key"], row["start_second"], len(row["codes"]), row["problem"]] for row in rows]
+    write_part(part_path(todo.store, sha256_json([VERSION, found])[:24]), rows)
+
+
+def _version(part: Path) -> object:
+    """Return the version of the fingerprints in a table."""
+    metadata = pq.read_schema(part).metadata or {}
+    return json.loads(metadata.get(b"hive", b"{}")).get("version")
 
 
 def _keys(part: Path) -> list[str]:

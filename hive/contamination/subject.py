@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hive.contamination import mixtures
 from hive.contamination.declared import Declared, Kind, in_split
-from hive.contamination.identity import canonical
+from hive.contamination.identity import SHA256, canonical
 from hive.contamination.judge import NEEDED, reach
 from hive.contamination.mixtures import Clip
 from hive.contamination.store import facts, parts, piece_codes
@@ -20,6 +20,7 @@ from hive.errors import HiveError
 from hive.fingerprint.codes import SILENT
 from hive.pool.store import read_pool
 
+_PREFIX = 16  # digits: among millions of hashes no two begin with the same 64 bits by chance
 UNREAD, SILENT_CLIP, TOO_LITTLE, JUDGED = "unread", "silent", "short or steady", "judged"
 
 
@@ -90,7 +91,7 @@ class Subject:
 
     def of_samples(self, sha256: str) -> list[int]:
         """Return the clips with these samples, as stored or as a stem of a mixture."""
-        prefix = np.uint64(_prefix(sha256))
+        prefix = np.uint64(int(sha256[:_PREFIX], 16))
         low = int(np.searchsorted(self._hashes, prefix, "left"))
         high = int(np.searchsorted(self._hashes, prefix, "right"))
         return sorted(set(self._hashed[low:high].tolist()))
@@ -114,7 +115,7 @@ class Subject:
         for part in parts(store):
             for fact in facts(part):
                 if fact["pcm_sha256"]:
-                    prefixes.append(_prefix(fact["pcm_sha256"]))
+                    prefixes.append(int(fact["pcm_sha256"][:_PREFIX], 16))
                     numbers.append(self._numbers[fact["name"]])
         for batch in (
             mixtures.batches(self.declared.root, self.declared.split) if self.mixed else ()
@@ -122,7 +123,12 @@ class Subject:
             names = batch.sources["clip_id"].to_pylist()
             for name, digest in zip(names, batch.sources["pcm_sha256"].to_pylist(), strict=True):
                 if digest:
-                    prefixes.append(_prefix(digest))
+                    if not SHA256.fullmatch(digest):
+                        raise HiveError(
+                            f"{self.declared.text}: pcm_sha256 {digest!r} of a stem is no SHA-256",
+                            "correct the table",
+                        )
+                    prefixes.append(int(digest[:_PREFIX], 16))
                     numbers.append(self._numbers[name])
         values = np.array(prefixes, dtype=np.uint64)
         order = np.argsort(values, kind="stable")
@@ -151,11 +157,6 @@ _WHY = {
         "declare the training set with ids or hashes too",
     ),
 }
-
-
-def _prefix(sha256: str) -> int:
-    """Return the first 64 bits of a hash: among millions two are never the same by chance."""
-    return int(sha256[:16], 16)
 
 
 def _clips(declared: Declared) -> Iterator[Clip]:

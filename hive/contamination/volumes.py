@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from hive._version import __version__
 from hive.contamination.store import number_of_codes, parts, piece_codes
 from hive.execution import Engine, run_tasks, tick
 from hive.files import sha256_json
@@ -102,7 +103,7 @@ def search(
     number = _controls_a_part(probes)
     # Volume after volume, so that one of them is in memory at a time.
     tasks = [
-        _Search(volume, part, number, out / f"{volume.name}-{part.stem}-{number}.parquet")
+        _Search(volume, part, number, out / f"{_search_name(volume, part, number)}.parquet")
         for volume in volumes
         for part in probes
     ]
@@ -116,6 +117,11 @@ def controls(probes: Sequence[Path]) -> int:
     """Return how many pieces `search` seeks backwards too."""
     number = _controls_a_part(probes)
     return sum(min(number, piece_codes(part)[0].num_rows) for part in probes)
+
+
+def _search_name(volume: Path, part: Path, controls: int) -> str:
+    """Return a name for what a task finds, which another version may find otherwise."""
+    return sha256_json([__version__, VERSION, volume.name, part.stem, controls])[:24]
 
 
 def _controls_a_part(probes: Sequence[Path]) -> int:

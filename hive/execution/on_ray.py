@@ -84,11 +84,18 @@ class OnRay:
         self._under_way[reference] = (number, self._submitted)
 
     def wait(self) -> None:
-        """Report what has come from the cluster."""
-        self._ray.wait(list(self._under_way), timeout=_MOMENT)
-        self._read_counts()
-        references = list(self._under_way)
-        ended, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
+        """Report what has come from the cluster.
+
+        Raises:
+            HiveError: If the cluster is gone.
+        """
+        try:
+            self._ray.wait(list(self._under_way), timeout=_MOMENT)
+            self._read_counts()
+            references = list(self._under_way)
+            ended, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
+        except (self._ray.exceptions.RayError, OSError) as error:
+            raise _gone(error) from error
         for reference in ended:
             number, _ = self._under_way.pop(reference)
             self._report.ended(number, self._end(reference))
@@ -99,7 +106,7 @@ class OnRay:
             if stop:
                 self._cancel()
             self._ray.kill(self._counter)
-        except self._ray.exceptions.RayError:
+        except (self._ray.exceptions.RayError, OSError):
             pass  # the cluster is gone, and everything with it
         finally:
             if stop:
@@ -125,9 +132,8 @@ class OnRay:
         except lost.RayTaskError as raised:
             return Failure(_not_begun(raised))
         except lost.RayError as raised:
-            first = str(raised).strip().partition("\n")[0].partition(". ")[0]
             error = HiveError(
-                f"the worker process or its machine died ({type(raised).__name__}: {first})",
+                f"the worker process or its machine died ({_first(raised)})",
                 "if machines run out of memory, use fewer workers",
             )
         return Failure(error, passing=True)
@@ -224,6 +230,19 @@ def _seen_from_afar(failure: Failure) -> Failure:
     )
     remedy = f"{error.remedy}; {where}" if error.remedy else where
     return Failure(HiveError(error.problem, remedy), failure.passing, failure.foreseen)
+
+
+def _gone(error: Exception) -> HiveError:
+    return HiveError(
+        f"the Ray cluster does not answer any more ({_first(error)})",
+        "see `ray status`, then run the same command again: what is done is kept",
+    )
+
+
+def _first(error: Exception) -> str:
+    """Return the first sentence of what Ray tells at length."""
+    first = str(error).strip().partition("\n")[0].partition(". ")[0]
+    return f"{type(error).__name__}: {first}"
 
 
 def _not_begun(raised: Exception) -> HiveError:

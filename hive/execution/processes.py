@@ -87,17 +87,18 @@ class Processes:
     def close(self, *, stop: bool) -> None:
         """End all workers."""
         workers = [*self._idle, *self._busy.values()]
-        for worker in workers:
-            if stop:
-                worker.process.terminate()
-            worker.pipe.close()
         until = time.monotonic() + _GRACE
-        try:
+        try:  # a second Ctrl-C may come anywhere in it
+            for worker in workers:
+                if stop:
+                    worker.process.terminate()
+                worker.pipe.close()
             for worker in workers:
                 worker.process.join(max(0.0, until - time.monotonic()))
         finally:
             for worker in workers:
                 worker.process.kill()
+            for worker in workers:
                 worker.process.join()
 
     def _died(self, worker: _Worker) -> None:

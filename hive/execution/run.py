@@ -22,7 +22,7 @@ from hive.execution.engine import LOCAL, RAY, Engine
 from hive.execution.in_process import InProcess
 from hive.execution.ledger import Ledger
 from hive.execution.processes import Processes
-from hive.execution.stopping import ended, stoppable
+from hive.execution.stopping import ended, stop_here, stoppable
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -98,6 +98,7 @@ def run_tasks(
 def _run(tasks: Sequence[Any], ledger: Ledger, backend: Backend) -> None:
     # No more is submitted than there is room for: thousands of tasks under way would be memory.
     while ledger.unfinished:
+        stop_here()  # in case what the signal raised was lost on the way
         while ledger.ready and backend.room() > 0:
             number = ledger.take()
             backend.submit(number, tasks[number])

@@ -26,7 +26,7 @@ _DIGITS = Context(prec=30)
 
 
 def _power(level: int) -> float:
-    """Return `audio.frame_power` of a level, rounded correctly.
+    """Return the mean power of a frame of a level (`audio.frame_levels`), rounded correctly.
 
     numpy's powers differ in the last digit between processors; over an even background that
     decides which of many crops has the most energy, and plans must be the same everywhere.

@@ -54,6 +54,7 @@ class Planner:
         described: How the plan is made, as stored with it.
         settings_hash: Hash of that.
         restored: Number of clips whose upper band super-resolution made up.
+        sources: What rows tell of each clip: path, label and so on, by the clip table's names.
         drawer: Draws what mixtures are made of.
 
     Raises:
@@ -73,7 +74,7 @@ class Planner:
         self.described = settings.describe(self.clips_sha256)
         self.settings_hash = sha256_json(self.described)
         self.restored = int(pc.sum(clips["restored"]).as_py() or 0)
-        self._sources = clips.select(list(_SOURCES.values())).combine_chunks()
+        self.sources = clips.select(list(_SOURCES.values())).combine_chunks()
         self._licence, self._licence_texts = codes(clips["licence"])
         self._joined: dict[tuple[int, ...], str] = {}
         self.drawer = Drawer(self.clips, settings)
@@ -115,7 +116,7 @@ class Planner:
 
     def _structs(self, draws: Draws, starts: NDArray[np.int32]) -> pa.StructArray:
         count = len(draws.clips)
-        taken = self._sources.take(pa.array(draws.clips))
+        taken = self.sources.take(pa.array(draws.clips))
         place = np.arange(count) - np.repeat(starts[:-1], draws.sizes)
         columns = {field: taken[column].combine_chunks() for field, column in _SOURCES.items()}
         columns |= {

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hive.errors import HiveError
+from hive.errors import HiveError, UnreachableError
 from hive.inside import inside
+from hive.storage import is_remote
 
 #: Gives the place of a source's path; a value that can be sent to other processes.
 Find = Callable[[str], Path]
@@ -47,10 +48,18 @@ class CorpusRoots:
 
         Raises:
             HiveError: If its corpus has no folder, or the path leads out of it.
+            UnreachableError: If the folder is not here, as on a machine that does not see it.
         """
         folder = self.folder(path)
         if folder is None:
             raise HiveError(
                 f"{path!r}: no folder is given for its corpus", "add it to the file of --corpora"
             )
-        return folder / inside(path.partition("/")[2])
+        below = inside(path.partition("/")[2])
+        if not is_remote(folder) and not folder.is_dir():
+            # Not to be taken for the loss of all its files.
+            raise UnreachableError(
+                f"{folder}: no such folder, and a corpus was in it",
+                "mount it, or make it visible on every machine",
+            )
+        return folder / below

@@ -20,7 +20,14 @@ from hive._version import __version__
 from hive.claims import claim, describe
 from hive.errors import HiveError, UnreachableError
 from hive.execution import Engine, run_tasks, tick
-from hive.files import atomic_open, remove_temporaries, sha256_file, sha256_json, write_json
+from hive.files import (
+    atomic_open,
+    locked,
+    remove_temporaries,
+    sha256_file,
+    sha256_json,
+    write_json,
+)
 from hive.inside import inside
 from hive.pool.duplicates import LIST
 from hive.pool.packed import (
@@ -115,17 +122,20 @@ def pack_pool(
             f"{pack}: holds a pack with other settings\n{describe(changed)}",
             "pack into another folder, or remove this one",
         )
-    remove_temporaries(pack)
-    tasks = list(_divide(pool, pack, clips, part_bytes))
-    waiting = [task for task in tasks if not _is_done(task)]
-    run_tasks(
-        write_part,
-        waiting,
-        engine=engine or Engine(),
-        title="Packing",
-        total=sum(len(task.clips) for task in waiting),
-    ).check("parts")
-    return _finish(pool, pack, clips, settings, tasks, asked)
+    with locked(pack / _WORK / "lock", f"{pack}: another process is packing into it"):
+        remove_temporaries(pack)
+        tasks = list(_divide(pool, pack, clips, part_bytes))
+        waiting = [task for task in tasks if not _is_done(task)]
+        if waiting:
+            (pack / PACK).unlink(missing_ok=True)
+        run_tasks(
+            write_part,
+            waiting,
+            engine=engine or Engine(),
+            title="Packing",
+            total=sum(len(task.clips) for task in waiting),
+        ).check("parts")
+        return _finish(pool, pack, clips, settings, tasks, asked)
 
 
 def write_part(task: PartTask) -> None:
@@ -181,7 +191,7 @@ def _read(pool: Path, path: str, sha256: str) -> NDArray[np.int16]:
         integers = audio.to_integers(samples[:, 0])
     except ValueError:  # not 16-bit samples, so not those that the table tells of
         integers = np.zeros(0, np.int16)
-    if audio.pcm_sha256(integers) != sha256:
+    if not len(integers) or audio.pcm_sha256(integers) != sha256:
         raise HiveError(
             f"{path}: not the clip of the table (its samples have another hash)",
             "import the recording again",

@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import os
 from bisect import bisect_left
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,10 +120,7 @@ class Pack:
         self.sample_rate = self.described.sample_rate
         self._parts = self.described.parts
         self._check_files()
-        with pa.memory_map(str(root / INDEX)) as source:
-            table = pa.ipc.open_file(source).read_all()
-        if table.schema != INDEX_SCHEMA or table["path"].num_chunks != 1:
-            raise HiveError(f"{root / INDEX}: not the index of a pack", _REMEDY)
+        table = _read_index(root / INDEX)
         self._paths = table["path"].chunk(0)
         self._part, self._first, self._frames, self._block = (
             table[name].chunk(0).to_numpy() for name in INDEX_SCHEMA.names[1:]
@@ -194,8 +192,9 @@ class Pack:
         """Tell the operating system that these samples will be read soon."""
         if hasattr(os, "posix_fadvise"):
             start = (int(self._first[number]) + first) * SAMPLE_BYTES
-            descriptor = self._open(int(self._part[number]))
-            os.posix_fadvise(descriptor, start, count * SAMPLE_BYTES, os.POSIX_FADV_WILLNEED)
+            with suppress(OSError):  # reading them will tell
+                descriptor = self._open(int(self._part[number]))
+                os.posix_fadvise(descriptor, start, count * SAMPLE_BYTES, os.POSIX_FADV_WILLNEED)
 
     def _fill(self, part: int, out: NDArray[Any], start: int) -> None:
         data = out.view(np.uint8).data
@@ -235,11 +234,26 @@ class Pack:
         good = (part >= 0) & (part < len(samples)) & (self._first >= 0) & (self._frames > 0)
         good &= self._block >= 0
         near = np.where(good, part, 0)
-        good &= self._first + self._frames <= samples[near]
-        good &= self._block + -(-self._frames // BLOCK) <= blocks[near]
+        # Not as sums, which may overflow.
+        good &= self._first <= samples[near] - self._frames
+        good &= self._block <= blocks[near] - -(-self._frames // BLOCK)
         if not good.all():
             path = self.path(int(np.flatnonzero(~good)[0]))
             raise HiveError(f"{self.root / INDEX}: {path} lies outside its part", _REMEDY)
+
+
+def _read_index(path: Path) -> pa.Table:
+    """Map the index into memory; it is checked whole, since Arrow trusts the offsets in a file."""
+    try:
+        with pa.memory_map(str(path)) as source:
+            table = pa.ipc.open_file(source).read_all()
+        table.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise HiveError(f"{path}: not the index of a pack ({error})", _REMEDY) from error
+    nulls = any(column.null_count for column in table.columns)
+    if table.schema != INDEX_SCHEMA or table["path"].num_chunks != 1 or nulls:
+        raise HiveError(f"{path}: not the index of a pack", _REMEDY)
+    return table
 
 
 def read_description(root: Path) -> Description:

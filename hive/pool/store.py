@@ -23,8 +23,8 @@ import pyarrow.compute as pc
 from hive import audio
 from hive.errors import HiveError
 from hive.files import TEMPORARY_SUFFIX, locked, read_csv, write_bytes, write_records
-from hive.labels import Label
 from hive.inside import inside
+from hive.labels import Label
 from hive.storage import remove
 from hive.tables import CLIP_SCHEMA, SAMPLE_RATE, open_table, read_table, write_table
 

@@ -8,6 +8,7 @@ import re
 import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,10 +22,13 @@ from hive.tables import MIXTURE_SCHEMA, open_table
 
 _BATCH = 20_000
 _SHOWN = 12
+_LOOKED_AT = 1000
 #: Paths of one machine: below the usual roots, of Windows, or as an address.
 _PATHS = (
     r"(?:^|[\s\"'=(,;|:])(?:~|/(?:home|Users|root|mnt|media|tmp|var|opt|srv|scratch|nfs|lustre"
-    r"|gpfs|Volumes|private))/[^\s\"',;|]+|file://|(?:^|[\s\"'=(,;|])(?:[A-Za-z]:\\|\\\\)[^\s]+"
+    r"|gpfs|Volumes|private|data|datasets?|work|workspace|storage|export|projects?|cluster|content"
+    r"|net|dbfs))/[^\s\"',;|]+|\b(?:file|s3|gs|gcs|hdfs|abfss?|az|nfs|smb|s?ftp|ssh)://"
+    r"|(?:^|[\s\"'=(,;|])(?:[A-Za-z]:\\|\\\\)[^\s]+"
 )
 #: Names of users and machines that say nothing of anybody.
 _COMMON = {"root", "user", "users", "admin", "ubuntu", "debian", "runner", "localhost", "test"}
@@ -87,14 +91,15 @@ def check_private(paths: Iterable[Path]) -> None:
         HiveError: With the places found.
     """
     pattern = "|".join([_PATHS, *(rf"\b{re.escape(name)}\b" for name in _own_names())])
-    found: list[str] = []
-    for path in paths:
-        found += _in_table(path, pattern) if path.suffix == ".parquet" else _in_text(path, pattern)
-    if found:
-        more = [f"  and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+    found = chain.from_iterable(
+        _in_table(path, pattern) if path.suffix == ".parquet" else _in_text(path, pattern)
+        for path in paths
+    )
+    # Of a large table every row may be one.
+    if shown := list(islice(dict.fromkeys(islice(found, _LOOKED_AT)), _SHOWN)):
         raise HiveError(
-            "what is to be published names places or people of this machine\n"
-            + "\n".join([*(f"  {line}" for line in found[:_SHOWN]), *more]),
+            "what is to be published names places or people of this machine, such as\n"
+            + "\n".join(f"  {line}" for line in shown),
             "correct the manifests of the pool and build again, or, if this may be known, add "
             "--accept names",
         )

@@ -121,8 +121,8 @@ class Repository:
         self.revision = f"refs/pr/{number}"
         return number
 
-    def tree(self) -> dict[str, Remote]:
-        """Return the files of the branch by name; none where there is no such branch yet."""
+    def tree(self, commit: str = "") -> dict[str, Remote]:
+        """Return the files of a commit, or of the branch, by name; none where that is missing."""
         from huggingface_hub.errors import RevisionNotFoundError
         from huggingface_hub.hf_api import RepoFile
 
@@ -131,7 +131,10 @@ class Repository:
                 return {
                     one.path: Remote(one.size, one.lfs.sha256 if one.lfs else None, one.blob_id)
                     for one in self._api.list_repo_tree(
-                        self.name, recursive=True, revision=self.revision, repo_type=_KIND
+                        self.name,
+                        recursive=True,
+                        revision=commit or self.revision,
+                        repo_type=_KIND,
                     )
                     if isinstance(one, RepoFile)
                 }

@@ -11,7 +11,7 @@ from pathlib import Path
 from hive.errors import HiveError
 from hive.publishing.checks import check_licences, check_private
 from hive.publishing.hub import Repository
-from hive.publishing.selection import File, check_finished, select
+from hive.publishing.selection import File, check_finished, check_limits, select
 from hive.publishing.transfer import send
 from hive.shards.card_text import loading
 from hive.shards.edition import Edition
@@ -19,9 +19,9 @@ from hive.shards.facts import DatasetFacts
 from hive.tables import SPLITS
 
 NO_SPLITS = "none"
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_REVISION = re.compile(r"[A-Za-z0-9][\w./-]*")
-_TAG = re.compile(r"[A-Za-z0-9][\w.-]*")
+_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+_REVISION = re.compile(r"[A-Za-z0-9][\w./-]*", re.ASCII)
+_TAG = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
 _OWN = ".gitattributes"  # the hub writes it
 
 
@@ -152,6 +152,7 @@ def publish(
         check_licences(facts, edition)
     with tempfile.TemporaryDirectory(prefix="hive-publish-") as work:
         files = select(dataset, facts, edition, Path(work))
+        check_limits(files)
         change = _compare(repository, files, wish)
         for file in change.missing:
             file.check_size()
@@ -165,6 +166,8 @@ def publish(
             sum(file.size for file in files),
             change,
         )
+        if wish.tag and repository.exists():
+            _check_tag(repository, wish.tag, change)
         if dry_run:
             return found
         repository.prepare(wish.private)
@@ -198,26 +201,36 @@ def _send(
             there=len(files) - len(change.missing),
             workers=wish.workers,
         )
-        if wrong := [*(f.name for f in _compare(repository, files, wish).missing)]:
+    # That very commit is compared and tagged: others may write there too.
+    commit = repository.head()
+    if change or wish.tag:
+        wrong = _compare(repository, files, wish, commit).missing
+        if wrong:
             raise HiveError(
-                f"{wish.repo}: {len(wrong)} files are not as they were sent, such as {wrong[0]}",
+                f"{wish.repo}: {len(wrong)} files are not as they were sent, such as "
+                f"{wrong[0].name}",
                 "run the same command again; if it stays so, see who else writes there",
             )
     if request:
         repository.announce(request)
-    commit = repository.head()
     if wish.tag:
         repository.tag(wish.tag, commit)
     return replace(found, change=change, commit=commit, request=request)
 
 
-def _compare(repository: Repository, files: list[File], wish: Wish) -> Change:
+def _compare(repository: Repository, files: list[File], wish: Wish, commit: str = "") -> Change:
     """Return how a repository differs from the files, by the sizes and hashes that the hub has.
+
+    Args:
+        repository: The repository.
+        files: What it is to hold.
+        wish: What to publish, and how.
+        commit: Look at this commit; at the newest of the branch by default.
 
     Raises:
         HiveError: If it holds shards that the card's patterns would take for this dataset's.
     """
-    there = repository.tree() if repository.exists() else {}
+    there = repository.tree(commit) if repository.exists() else {}
     missing = [f for f in files if f.name not in there or not there[f.name].holds(f)]
     other = sorted(there.keys() - {file.name for file in files} - {_OWN})
     shards = [name for name in other if name.startswith("data/")]

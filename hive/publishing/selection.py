@@ -7,7 +7,8 @@ this machine.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,9 @@ from hive.storage import is_remote
 
 _TABLES = (MIXTURES, LICENCES, ATTRIBUTION)
 _SHARD = re.compile(r"data/\d+mix/(?:train|validation|test)-\d{5}-of-\d{5}\.tar")
+#: What the hub asks of a repository ("Repository limitations and recommendations").
+_MOST_IN_FOLDER = 10_000
+_MOST_FILES = 100_000
 _AGAIN = "run the command that built the dataset again; what is rendered is kept"
 
 
@@ -137,6 +141,25 @@ def select(dataset: Path, facts: DatasetFacts, edition: Edition, work: Path) -> 
     hashes |= write_descriptions(work, facts, hashes, edition)
     write_checksums(work, hashes)
     return [*files, *_described(work)]
+
+
+def check_limits(files: Sequence[File]) -> None:
+    """Stop before terabytes are sent that the hub would refuse in the end.
+
+    Raises:
+        HiveError: If there are more files than it takes, in all or in a folder.
+    """
+    folders = Counter(file.name.rpartition("/")[0] for file in files)
+    folder, most = folders.most_common(1)[0]
+    told = f"{len(files)} files" * (len(files) > _MOST_FILES)
+    if most >= _MOST_IN_FOLDER:
+        told = f"{most} files in {folder}"
+    if told:
+        raise HiveError(
+            f"{told}: the hub takes fewer than {_MOST_IN_FOLDER:,} in a folder and "
+            f"{_MOST_FILES:,} in a repository",
+            "build it with a larger --shard-size, or publish some splits only (--splits)",
+        )
 
 
 def _described(work: Path) -> Iterator[File]:

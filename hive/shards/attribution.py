@@ -15,6 +15,7 @@ from pathlib import Path
 from hive.files import atomic_open, read_csv
 from hive.licences.names import PUBLIC_DOMAIN
 from hive.shards.layout import ATTRIBUTION, LICENCES
+from hive.shards.markdown import one_line
 
 _CC = re.compile(r"^(?:LicenseRef-)?CC-(BY(?:-NC|-ND|-SA)*)(?:-(\d\.\d))?\+?$")
 _ADDRESSES = {
@@ -28,7 +29,6 @@ _ADDRESSES = {
     PUBLIC_DOMAIN: "",
 }
 _SPDX = re.compile(r"^[A-Za-z0-9.-]+$")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 _HEAD = """\
 ATTRIBUTION
 
@@ -52,7 +52,8 @@ def write_attribution(dataset: Path) -> None:
     with atomic_open(dataset / ATTRIBUTION) as handle:
         handle.write(_HEAD.encode("utf-8"))
         for name in licences:
-            handle.write(f"{_line(f'{name}  {licence_address(name)}')}\n".encode())
+            address = licence_address(name)
+            handle.write(f"{one_line(f'{name}  {address}').rstrip()}\n".encode())
         handle.write(b"\nWORKS\n")
         for text in _works(table):
             handle.write(f"{text}\n".encode())
@@ -86,8 +87,4 @@ def _works(table: Path) -> Iterator[str]:
         author = attribution or "author not stated"
         where = f" | {url}" if url and url not in attribution else ""
         said = f" (stated as: {stated})" if stated and stated != licence else ""
-        yield _line(f"{corpus}/{clips[0]}{more} | {author} | {licence}{said}{where}")
-
-
-def _line(text: str) -> str:
-    return _CONTROL.sub(" ", text).rstrip()
+        yield one_line(f"{corpus}/{clips[0]}{more} | {author} | {licence}{said}{where}").rstrip()

@@ -24,10 +24,11 @@ def dataset_entry(name: str, address: str, fingerprint: str) -> str:
         address: Where it is; empty where that is not known.
         fingerprint: SHA-256 of its mixture table, which says which dataset is meant.
     """
+    title = name.replace("_", r"\_")  # the one character of names on the hub that LaTeX minds
     where = f"  howpublished = {{\\url{{{address}}}}},\n" if address else ""
     return (
         f"@misc{{hive-mixtures-{fingerprint[:8]},\n"
-        f"  title = {{{name}}},\n"
+        f"  title = {{{title}}},\n"
         f"{where}"
         f"  note = {{Mixture table with SHA-256 {fingerprint[:16]}}}\n"
         "}"

@@ -236,6 +236,7 @@ def mix_render(
     """
     from hive import console
     from hive.errors import HiveError
+    from hive.mixing.plan_table import PlanTable
     from hive.mixing.published.locate import is_published
     from hive.mixing.roots import Find, PoolRoot
     from hive.shards.finish import finish, missing_shards
@@ -250,10 +251,11 @@ def mix_render(
                 f"{plan}: published metadata, no plan of `hive-bench mix plan`",
                 "say where its corpora are by --corpora FILE.json, and leave out --pool",
             )
+        if not coverage:
+            out = _needed(out)
         prepared = _look_through(plan, corpora, split, as_json)
-        if coverage:
+        if coverage or out is None:
             return
-        out = _needed(out)
         plans = prepared.write(out / WORK / "plan", partial=partial)
         find = prepared.roots
     else:
@@ -263,8 +265,9 @@ def mix_render(
                 "give its clip pool by --pool, and leave out --corpora, --split, --partial, "
                 "--coverage and --json",
             )
-        plans, find = [place(plan)], PoolRoot(pool)
-    out = _needed(out)
+        plans, find, out = [place(plan)], PoolRoot(pool), _needed(out)
+    for one in plans:
+        PlanTable(one, num)  # each has as many, before hours go into the first
     for one in plans:
         render_plan(
             one,

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hive.errors import HiveError
 from hive.files import (
     atomic_open,
     locked,
@@ -33,9 +34,10 @@ from hive.shards.layout import (
     LICENCES,
     MIXTURES,
     WORK,
+    Shard,
 )
 from hive.shards.licences import dataset_licences, write_licences
-from hive.shards.sidecars import dataset_sidecars
+from hive.shards.sidecars import dataset_sidecars, incomplete
 from hive.storage import read_many
 from hive.tables import MIXTURE_SCHEMA
 
@@ -52,14 +54,24 @@ def finish(dataset: Path) -> list[Reject]:
 
     Returns:
         The mixtures that could not be rendered; they stand in quarantine.csv too.
+
+    Raises:
+        HiveError: If shards are missing, or there are some of another run.
     """
     with locked(dataset / WORK / "finish.lock"):
+        # Once more, under the lock: another job may have begun to render some again.
+        if missing := missing_shards(dataset):
+            raise HiveError(
+                f"{dataset}: {missing} shards are missing",
+                "run the command that built it again, or wait for the job that renders them",
+            )
         remove_temporaries_of(dataset / name for name in _BESIDE)
         return _finish(dataset)
 
 
 def _finish(dataset: Path) -> list[Reject]:
     sidecars = dataset_sidecars(dataset)
+    _refuse_others(dataset, sidecars)
     _merge_rows(dataset, sidecars)
     write_licences(dataset, dataset_licences(dataset))
     write_attribution(dataset)
@@ -131,15 +143,36 @@ def _merge_rows(dataset: Path, sidecars: list[dict[str, Any]]) -> None:
 
 
 def unfinished(dataset: Path) -> bool:
-    """Whether shards are still missing, as while other jobs of an array are running."""
-    return missing_shards(dataset) > 0
+    """Whether shards were never rendered; one that was may be gone, once it is published."""
+    there = {path.as_posix() for path in (dataset / WORK / "data").glob("*/*.json")}
+    return any(shard.sidecar(dataset).as_posix() not in there for shard in _wanted(dataset))
 
 
 def missing_shards(dataset: Path) -> int:
     """Return how many shards of the splits that were begun have still to be rendered."""
-    wanted = sum(sum(claim["shards"].values()) for claim in _claims(dataset).values())
     # Listed, not read: every job of an array asks, and there may be tens of thousands.
-    return max(0, wanted - sum(1 for _ in (dataset / WORK / "data").glob("*/*.json")))
+    return incomplete(dataset, _wanted(dataset))
+
+
+def _wanted(dataset: Path) -> list[Shard]:
+    """Return the shards of the splits that were begun."""
+    return [
+        Shard(split, int(size), index, count)
+        for split, claim in _claims(dataset).items()
+        for size, count in claim["shards"].items()
+        for index in range(count)
+    ]
+
+
+def _refuse_others(dataset: Path, sidecars: list[dict[str, Any]]) -> None:
+    """Stop where shards of another run lie between those of this one: readers take all."""
+    wanted = {shard.name for shard in _wanted(dataset)}
+    others = [sidecar["shard"] for sidecar in sidecars if sidecar["shard"] not in wanted]
+    if others:
+        raise HiveError(
+            f"{dataset}: holds {len(others)} shards of another run, such as {others[0]}",
+            f"remove them here and below {WORK}, or build into another folder",
+        )
 
 
 def _claims(dataset: Path) -> dict[str, dict[str, Any]]:

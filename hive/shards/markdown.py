@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-_MARKS = re.compile(r"([\\`*_{}\[\]|~#!])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
+_MARKS = re.compile(r"([\\`*_{}\[\]|~#!$@])")
+#: What would become a link by itself.
+_LINK = re.compile(r"(?<=\bwww)\.|:(?=//)", re.IGNORECASE)
+#: Ends of lines and other control characters, and those that turn the text around them.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+def one_line(text: object) -> str:
+    """Return text on one line, and with no hold on the text around it."""
+    return _CONTROL.sub(" ", str(text))
 
 
 def plain(text: object) -> str:
-    """Return text that Markdown shows as it is: no markup, no HTML, one line."""
-    line = _CONTROL.sub(" ", str(text))
-    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _MARKS.sub(r"\\\1", line)
+    """Return text that Markdown shows as it is: no markup, no link, no HTML, one line."""
+    line = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _LINK.sub(r"\\\g<0>", _MARKS.sub(r"\\\1", line))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from hive.mixing.plan_table import PlanTable
 from hive.mixing.render import Rendered, render
 from hive.mixing.roots import Find, PoolRoot
 from hive.shards.layout import WORK, Shard
-from hive.shards.sidecars import finished
+from hive.shards.sidecars import divided
 from hive.shards.tar import TarWriter
 from hive.storage import is_remote
 from hive.tables import MIXTURE_SCHEMA, SIZES, write_table
@@ -118,7 +119,9 @@ def render_plan(
     mine = [task for number, task in enumerate(tasks) if share.takes(number)]
     with hold_share(dataset / WORK / "jobs" / table.split, share, {}, f"split {table.split!r}"):
         _remove_leftovers(mine)
-        done = finished(dataset, [task.shard for task in mine])
+        done, stale = divided(dataset, [task.shard for task in mine], settings_hash)
+        for shard in stale:  # a sidecar says "done", so it goes before its shard changes
+            shard.sidecar(dataset).unlink(missing_ok=True)
         waiting = [task for task in mine if task.shard not in done]
         outcome = run_tasks(
             write_shard,
@@ -135,12 +138,29 @@ def write_shard(task: ShardTask) -> None:
     """Render and write one shard: tar, then its rows, then the sidecar.
 
     A mixture that cannot be rendered (a clip is missing or broken) is left out and listed in the
-    sidecar with the reason; the others are written.
+    sidecar with the reason; the others are written. A shard that has a sidecar is left alone: a
+    task that was believed lost with its machine may still be at work when its second try is done.
 
     Raises:
         HiveError: If what is worked with is not here, or cannot be reached.
     """
     _see_that_all_is_here(task)
+    if _is_done(task):
+        tick(len(task.positions))
+        return
+    with contextlib.suppress(_DoneElsewhereError):
+        _write_shard(task)
+
+
+class _DoneElsewhereError(Exception):
+    """Another try at the shard was done while this one was under way."""
+
+
+def _is_done(task: ShardTask) -> bool:
+    return task.shard.sidecar(task.dataset).is_file()
+
+
+def _write_shard(task: ShardTask) -> None:
     rows: list[dict[str, Any]] = []
     rejects: list[dict[str, str]] = []
     with TarWriter(task.shard.tar(task.dataset)) as tar:
@@ -157,6 +177,8 @@ def write_shard(task: ShardTask) -> None:
                 add_mixture(tar, rendered, task.settings)
                 rows.append(rendered.row)
             tick()
+        if _is_done(task):
+            raise _DoneElsewhereError  # so that the tar file is not put in the place of the other's
     write_table(task.shard.rows(task.dataset), rows, MIXTURE_SCHEMA)
     write_json(
         task.shard.sidecar(task.dataset),

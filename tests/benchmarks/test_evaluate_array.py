@@ -161,34 +161,27 @@ def test_the_command_says_what_is_missing_and_succeeds(data: Path, tmp_path: Pat
 
 
 def test_a_job_that_is_killed_resumes(here: Path, data: Path) -> None:
-    """Two jobs begin at the same moment as processes, one is killed, and begun again."""
+    """Two jobs are at work at the same time, one is killed, and begun again."""
     options = ["--benchmark", str(data), "--metrics", ",".join(NAMES)]
     options += ["--model", "python:models_of_array:Stuck", "--examples", "3", "--workers", "0"]
     command = [sys.executable, "-c", "from hive.main import main; main()", "evaluate", *options]
-    command += ["--out", "array", "--shard-count", "2", "--shard-index"]
-
-    def start(index: int, **more: str) -> subprocess.Popen[str]:
-        environment = {**os.environ, "HIVE_QUIET": "1", "OMP_NUM_THREADS": "1", **more}
-        return subprocess.Popen(
-            [*command, str(index)], env=environment, stderr=subprocess.PIPE, text=True
-        )
-
-    jobs = [start(0), start(1, HOLD_AFTER="33")]
+    command += ["--out", "array", "--shard-count", "2", "--shard-index", "1"]
+    environment = {**os.environ, "HIVE_QUIET": "1", "OMP_NUM_THREADS": "1", "HOLD_AFTER": "33"}
+    job = subprocess.Popen(command, env=environment)
+    settings = settings_of(data, here / "array", model="python:models_of_array:Stuck")
+    half = evaluate_share(settings, share=Share(0, 2))
+    assert "--shard-index 1. The last job to end writes the results" in str(half)
     parts = here / "array" / ".hive" / "parts"
     deadline = time.monotonic() + 120
     while not (parts / "00000-00002.parquet").exists():  # the first of the second job's three
-        assert jobs[1].poll() is None
+        assert job.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    jobs[1].send_signal(signal.SIGKILL)
-    jobs[1].communicate()
-    told = jobs[0].communicate()[1]
-    assert jobs[0].returncode == 0, told
-    assert "--shard-index 1. The last job to end writes the results" in told
+    job.send_signal(signal.SIGKILL)
+    job.wait()
     assert not (here / "array" / "results.json").exists()
     before = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.parquet")}
 
-    settings = settings_of(data, here / "array", model="python:models_of_array:Stuck")
     assert isinstance(evaluate_share(settings, share=Share(1, 2)), Results)
     after = {path.name: path.stat().st_mtime_ns for path in parts.glob("*.parquet")}
     assert before.items() < after.items()
@@ -315,6 +308,13 @@ def test_a_damaged_shard_costs_only_what_is_in_it(here: Path, make_dataset: Make
     settings = settings_of(data, here / "run", metrics=("si_sdr",))
     with pytest.raises(HiveError, match=r"3mix/test-00000-of-00001\.tar"):
         evaluate(settings)
+    tars = [tar, data / "data" / "4mix" / tar.name]
+    whole = tars[1].read_bytes()
+    tars[1].write_bytes(whole[:-1024])
+    with pytest.raises(HiveError, match="2 shards cannot be read") as caught:
+        evaluate(replace(settings, out=here / "two"))
+    assert all(str(path) in caught.value.problem for path in tars)
+    tars[1].write_bytes(whole)
     parts = here / "run" / ".hive" / "parts"
     assert {path.stem for path in parts.glob("*.parquet")} == {"00000-00000", "00002-00000"}
     tar.write_bytes(good)

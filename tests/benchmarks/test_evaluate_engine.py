@@ -20,7 +20,7 @@ from benchmarks import jobs
 from benchmarks.finish import Unfinished
 from benchmarks.jobs import Seats, ShareTask, do_share
 from benchmarks.results import Results
-from benchmarks.runner import Settings, evaluate, evaluate_share
+from benchmarks.runner import Settings, _from_anywhere, evaluate, evaluate_share
 from hive.errors import HiveError
 from hive.execution import Engine, Share
 from hive.main import build
@@ -190,6 +190,36 @@ def test_processes_take_the_gpus_in_turn(tmp_path: Path, monkeypatch: pytest.Mon
     assert jobs._device("cuda:1", seats) == "cuda:1"
     assert jobs._device("cpu", seats) == "cpu"
     assert jobs._device("cuda", None) == "cuda"
+
+
+def test_a_gpu_that_ray_gives_later_is_taken(
+    here: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CUDA reads the variable once, so the device has a number, among all that there are."""
+    taken: list[str] = []
+    visible: list[str | None] = []
+
+    def take(kind: str, seats: Seats | None, gpu: str | None) -> str:
+        taken.append(device("cuda", seats, gpu))
+        visible.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
+        return "cpu"
+
+    device = jobs._device
+    monkeypatch.setattr(jobs, "_device", take)
+    settings = settings_of(dataset, here / "run")
+    for given in ("1", "1", "0", "3,2", "GPU-8932"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+        do_share(ShareTask(settings, ()))
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == given
+    assert taken == ["cuda:1", "cuda:0", "cuda:3", "cuda"]
+    assert visible == [None, None, None, "GPU-8932"]
+
+
+def test_all_places_of_a_run_mean_the_same_on_another_machine(here: Path) -> None:
+    settings = Settings("irm", Path("run"), benchmark="set", only=Path("clean.txt"))
+    found = _from_anywhere(settings)
+    assert (found.out, found.only) == (here / "run", here / "clean.txt")
+    assert found.benchmark == str(here / "set")
 
 
 def test_options_that_do_not_go_together_are_told(dataset: Path, tmp_path: Path) -> None:

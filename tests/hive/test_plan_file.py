@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -27,7 +28,7 @@ from hive.mixing.counts import count_text, parse_count
 from hive.mixing.plan import Planner, PlanSettings, write_plan, write_subset
 from hive.mixing.plan_table import PlanTable
 from hive.storage import place
-from hive.tables import CLIP_SCHEMA, write_table
+from hive.tables import CLIP_SCHEMA, MIXTURE_SCHEMA, write_table
 
 PLAIN = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("plan_reference.py"))))
 COUNT = 450
@@ -107,6 +108,30 @@ def test_parts_of_other_settings_are_not_taken(
     with pytest.raises(HiveError, match="seed: 0 there -> 1 asked for") as caught:
         write_plan(other, COUNT, out)
     assert str(tmp_path / ".train.parquet.parts") in caught.value.problem
+
+
+def test_parts_of_other_recordings_are_not_taken(
+    planner: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan's settings name clips and samples; drawing also looks at recordings and levels."""
+    out = tmp_path / "train.parquet"
+    interrupt(monkeypatch, 1)
+    with pytest.raises(KeyboardInterrupt):
+        write_plan(planner, COUNT, out)
+    clips = PLAIN.awkward_pool(1)
+    names = pa.array(["r0", *clips["recording_id"].to_pylist()[1:]])
+    clips = clips.set_column(clips.column_names.index("recording_id"), "recording_id", names)
+    other = Planner(clips, planner.settings)
+    assert other.described == planner.described
+    with pytest.raises(HiveError, match="drawn_from_sha256"):
+        write_plan(other, COUNT, out)
+
+
+def test_settings_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    schema = MIXTURE_SCHEMA.with_metadata({"hive": "{"})
+    pq.write_table(schema.empty_table(), tmp_path / "plan.parquet")
+    with pytest.raises(HiveError, match="settings in its metadata"):
+        PlanTable(tmp_path / "plan.parquet")
 
 
 def test_a_remote_plan_is_the_same(planner: Planner, plan: Path) -> None:

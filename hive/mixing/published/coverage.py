@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
@@ -65,6 +66,7 @@ class Coverage:
         unknown_labels: Labels that are none of the 283 classes, with the number of sources.
         other_rates: Sample rates other than 44.1 kHz, with the number of mixtures.
         missing: Files that are not here, in order.
+        chosen: For each split a hash of which of its usable rows can be made, in order.
     """
 
     corpora: dict[str, CorpusCoverage]
@@ -75,6 +77,7 @@ class Coverage:
     unknown_labels: Counter[str] = field(default_factory=Counter)
     other_rates: Counter[int] = field(default_factory=Counter)
     missing: list[str] = field(default_factory=list)
+    chosen: dict[str, str] = field(default_factory=dict)
 
     @property
     def splits(self) -> list[str]:
@@ -126,15 +129,19 @@ def cover(
     found = Coverage(_corpora(known.files, roots))
     clips: dict[str, set[int]] = defaultdict(set)
     clips_here: dict[str, set[int]] = defaultdict(set)
+    chosen = {split: hashlib.sha256() for split in splits}
     for block in metadata.blocks():
         wrong = check(block)
         _note_unusable(found, block, wrong, splits)
         used = usable(block, wrong, splits)
         can = possible(block, known.files)
+        of_split = np.array([split_of(split) or "" for split in block.texts["split"]])
         for row in np.flatnonzero(used):
-            key = (split_of(block.texts["split"][row]) or "", int(block.counts[row]))
+            key = (str(of_split[row]), int(block.counts[row]))
             found.mixtures[key] += 1
             found.possible[key] += bool(can[row])
+        for split, digest in chosen.items():
+            digest.update(can[used & (of_split == split)].tobytes())
         rates = block.numbers["sample_rate"][used]
         for rate in rates[rates != SAMPLE_RATE]:
             found.other_rates[int(rate)] += 1
@@ -142,6 +149,7 @@ def cover(
     for name, corpus in found.corpora.items():
         corpus.clips, corpus.clips_here = len(clips[name]), len(clips_here[name])
     found.missing = sorted(path for path, here in known.files.items() if not here)
+    found.chosen = {split: digest.hexdigest() for split, digest in chosen.items()}
     return found
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from hive.claims import claim, describe
 from hive.errors import HiveError
-from hive.files import atomic_open, sha256_json, write_csv, write_json, write_records
+from hive.files import sha256_json, write_csv, write_json, write_records
 from hive.mixing.published.block import SOURCE_NUMBERS, Block
 from hive.mixing.published.check import check, split_of
 from hive.mixing.published.coverage import Coverage, class_of, cover
@@ -23,6 +24,7 @@ from hive.mixing.published.locate import Metadata
 from hive.mixing.published.names import Namer, clip_keys, row_name
 from hive.mixing.published.origin import Origin, origin
 from hive.mixing.published.survey import Survey, possible, survey, usable
+from hive.mixing.published.write import plan_file
 from hive.mixing.roots import CorpusRoots
 from hive.pool.store import Reject
 from hive.tables import MIXTURE_SCHEMA, MIXTURE_SOURCE, SPLITS
@@ -30,7 +32,6 @@ from hive.tables import MIXTURE_SCHEMA, MIXTURE_SOURCE, SPLITS
 #: What the settings of such a plan say it is.
 KIND = "published"
 PLAN_VERSION = 1
-_GROUP = 20_000
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ class Prepared:
         """Write a plan of each split, and beside it what it leaves out.
 
         Beside SPLIT.parquet stand SPLIT.coverage.json, SPLIT.missing.csv (files that are not here)
-        and SPLIT.quarantine.csv (rows that cannot be used).
+        and SPLIT.quarantine.csv (rows that cannot be used). A plan that is there stays: other jobs
+        may be rendering it. SPLIT.json says what it was made of, and nothing else may take its
+        place.
 
         Args:
             folder: Folder of the plans.
@@ -63,24 +66,37 @@ class Prepared:
             The plans, by split; none of a split of which nothing can be made.
 
         Raises:
-            HiveError: If there are no usable rows, or something is missing and `partial` is not
-                set. Then nothing is written.
+            HiveError: If there are no usable rows, something is missing and `partial` is not set,
+                or a plan of other mixtures is there. Then nothing is written.
         """
         _refuse(self.metadata, self.coverage, partial)
-        digest = self.metadata.sha256()
+        described = self._describe()
+        for split, settings in described.items():
+            if changed := claim(folder / f"{split}.json", settings):
+                raise HiveError(
+                    f"{folder}: split {split!r} is there with other mixtures\n{describe(changed)}",
+                    "render into another folder, or remove this dataset",
+                )
         rejects: list[Reject] = self.coverage.rejects
-        plans = []
         for split in self.coverage.splits:
-            total, can = self.coverage.count(split)
             write_json(folder / f"{split}.coverage.json", self.coverage.as_json())
             write_csv(
                 folder / f"{split}.missing.csv", ["path"], ([one] for one in self.coverage.missing)
             )
             write_records(folder / f"{split}.quarantine.csv", Reject, rejects)
             rejects = []  # listed once
-            if not can:
-                continue
-            described = {
+        plans = {split: folder / f"{split}.parquet" for split in described}
+        self._write_plans(
+            {split: described[split] for split, path in plans.items() if not path.is_file()}, folder
+        )
+        return list(plans.values())
+
+    def _describe(self) -> dict[str, dict[str, Any]]:
+        """Return the settings of the plan of each split of which something can be made."""
+        digest = self.metadata.sha256()
+        counts = {split: self.coverage.count(split) for split in self.coverage.splits}
+        return {
+            split: {
                 "kind": KIND,
                 "split": split,
                 "metadata": self.metadata.source,
@@ -88,31 +104,33 @@ class Prepared:
                 "sha256": digest,
                 "mixtures": can,
                 "without_audio": total - can,
+                "chosen_sha256": self.coverage.chosen[split],
                 "plan_version": PLAN_VERSION,
             }
-            plans.append(folder / f"{split}.parquet")
-            self._write_plan(plans[-1], split, described)
-        return plans
+            for split, (total, can) in counts.items()
+            if can
+        }
 
-    def _write_plan(self, path: Path, split: str, described: dict[str, Any]) -> None:
-        schema = MIXTURE_SCHEMA.with_metadata({"hive": json.dumps(described, sort_keys=True)})
-        with (
-            atomic_open(path) as handle,
-            pq.ParquetWriter(handle, schema, compression="zstd") as writer,
-        ):
-            for table in _grouped(self._tables(split)):
-                writer.write_table(table.replace_schema_metadata(schema.metadata))
-
-    def _tables(self, split: str) -> Iterator[pa.Table]:
+    def _write_plans(self, described: dict[str, dict[str, Any]], folder: Path) -> None:
+        """Write the plans of some splits, reading the metadata once."""
+        if not described:
+            return
         namer = Namer(self.known.repeated)
-        for block in self.metadata.blocks():
-            used = usable(block, check(block), [split])
-            # Names are given before rows are left out, so that they do not depend on what is here.
-            names = [namer.name(row_name(block, row)) for row in np.flatnonzero(used)]
-            keep = used & possible(block, self.known.files)
-            if keep.any():
-                kept = [name for name, here in zip(names, keep[used], strict=True) if here]
-                yield plan_rows(block, keep, kept)
+        with ExitStack() as opened:
+            files = {
+                split: opened.enter_context(plan_file(folder / f"{split}.parquet", settings))
+                for split, settings in described.items()
+            }
+            for block in self.metadata.blocks():
+                wrong, here = check(block), possible(block, self.known.files)
+                for split, file in files.items():
+                    used = usable(block, wrong, [split])
+                    # Named before rows are left out: names do not depend on what is here.
+                    names = [namer.name(row_name(block, row)) for row in np.flatnonzero(used)]
+                    keep = used & here
+                    if keep.any():
+                        kept = [name for name, kept in zip(names, here[used], strict=True) if kept]
+                        file.add(plan_rows(block, keep, kept))
 
 
 def prepare(metadata: Metadata, roots: CorpusRoots, splits: Collection[str] = SPLITS) -> Prepared:
@@ -190,21 +208,10 @@ def _joined(origins: list[Origin]) -> str:
     return " AND ".join(sorted({one.licence for one in origins}))
 
 
+@cache
 def _row_settings(split: str) -> str:
     """Return the hash that rows carry: the same whatever form the metadata had."""
     return sha256_json({"kind": KIND, "split": split, "plan_version": PLAN_VERSION})
-
-
-def _grouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Put tables together to row groups, of which a reader keeps two in memory."""
-    waiting: list[pa.Table] = []
-    for table in tables:
-        waiting.append(table)
-        if sum(one.num_rows for one in waiting) >= _GROUP:
-            yield pa.concat_tables(waiting).combine_chunks()
-            waiting = []
-    if waiting:
-        yield pa.concat_tables(waiting).combine_chunks()
 
 
 def _refuse(metadata: Metadata, coverage: Coverage, partial: bool) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from hive.errors import HiveError
 from hive.files import is_file
 from hive.mixing.roots import CorpusRoots
 from hive.storage import is_remote
 
 #: From so many wanted files on, a folder is listed; fewer are asked for one by one.
 _MANY = 16
+_NO_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
 def present(paths: Iterable[str], roots: CorpusRoots) -> dict[str, bool]:
@@ -20,6 +24,9 @@ def present(paths: Iterable[str], roots: CorpusRoots) -> dict[str, bool]:
     Args:
         paths: Distinct paths `CORPUS/...` that stay below their corpus.
         roots: Folders of the corpora.
+
+    Raises:
+        HiveError: If a folder is there but cannot be listed: its files are not missing.
     """
     found: dict[str, bool] = {}
     by_folder: dict[str, list[str]] = defaultdict(list)
@@ -41,12 +48,15 @@ def present(paths: Iterable[str], roots: CorpusRoots) -> dict[str, bool]:
 
 def _list(folder: Path) -> set[str]:
     """Return the names of the files in a folder; none where there is no folder."""
-    import os
-
     try:
         if is_remote(folder):
             return {entry.name for entry in folder.iterdir()}
         with os.scandir(folder) as entries:
             return {entry.name for entry in entries if entry.is_file()}
-    except OSError:
-        return set()
+    except OSError as error:
+        if error.errno in _NO_FOLDER or isinstance(error, FileNotFoundError):
+            return set()
+        raise HiveError(
+            f"{folder}: cannot be listed ({error.strerror or error})",
+            "make it readable, or take the corpus out of the file of --corpora",
+        ) from error

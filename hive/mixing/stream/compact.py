@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from hive.errors import HiveError
 from hive.files import atomic_open, locked, write_json
-from hive.mixing.plan_table import PlanTable
 from hive.mixing.render import weight_at
 from hive.tables import MIXTURE_SCHEMA, conform, open_table
 
@@ -46,7 +45,11 @@ CLIPS_SCHEMA = pa.schema([("path", pa.string()), ("label", pa.string())])
 MIXTURES, SOURCES, CLIPS = "mixtures.bin", "sources.bin", "clips.arrow"
 _NEEDED = ("mix_id", "sample_rate", "target_duration", "sources")
 _SECONDS = ("chunk_start_second", "chunk_end_second", "crop_start_second", "crop_end_second")
+_COLUMNS = (*_NEEDED, "global_normalization_factor")
 _LONGEST_ID = 200  # bytes
+_LONGEST_SECONDS = 3600.0  # of a mixture, and of a crop
+_MOST_SOURCES = 32
+_BATCH = 20_000  # mixtures in memory at a time: row groups may hold a million
 
 
 def mixture_type(id_bytes: int) -> np.dtype[np.void]:
@@ -65,12 +68,14 @@ def compact(plan: Path, folder: Path) -> dict[str, Any]:
         What compact.json says.
 
     Raises:
-        HiveError: If there is no such plan, it is empty, a field that a mixture needs is null, or
-            its mixtures have several lengths or rates.
+        HiveError: If there is no such plan, it is empty, a field that a mixture needs is null or
+            out of range, or its mixtures have several lengths or rates.
     """
     fingerprint = plan_fingerprint(plan)
+    if (known := described(folder)) and known.get("plan") == fingerprint:
+        return known  # without a lock, so that the folder may be read-only
     with locked(folder / "lock"):
-        known = _known(folder)
+        known = described(folder)
         if known is None or known.get("plan") != fingerprint:
             (folder / DONE).unlink(missing_ok=True)
             known = _write(plan, folder, fingerprint)
@@ -93,7 +98,7 @@ def plan_fingerprint(plan: Path) -> str:
         return hashlib.sha256(b"%d:" % size + handle.read()).hexdigest()
 
 
-def _known(folder: Path) -> dict[str, Any] | None:
+def described(folder: Path) -> dict[str, Any] | None:
     """Return what compact.json says, if the files beside it have the sizes that it tells."""
     try:
         known: dict[str, Any] = json.loads((folder / DONE).read_text(encoding="utf-8"))
@@ -132,25 +137,34 @@ class _Clips:
 
 
 def _write(plan: Path, folder: Path, fingerprint: str) -> dict[str, Any]:
-    table = PlanTable(plan)
-    if not len(table):
-        raise HiveError(f"{plan}: holds no mixtures", "plan some")
     record = mixture_type(_id_bytes(plan))
     clips = _Clips()
     kinds: set[tuple[int, float]] = set()
-    count = 0
+    number = count = largest = 0
     with (
         atomic_open(folder / MIXTURES) as mixtures,
         atomic_open(folder / SOURCES) as sources,
     ):
-        for group in _groups(plan):
+        for group in _batches(plan):
             columns = (group[name].to_pylist() for name in ("sample_rate", "target_duration"))
             kinds |= set(zip(*columns, strict=True))
             lists = group["sources"].combine_chunks()
             offsets = lists.offsets.to_numpy()
+            sizes = np.diff(offsets)
+            wrong = sizes[(sizes < 1) | (sizes > _MOST_SOURCES)]
+            if wrong.size:
+                raise HiveError(
+                    f"{plan}: a row has {wrong[0]} sources",
+                    f"stream mixtures of 1 to {_MOST_SOURCES} sources",
+                )
+            number, largest = number + group.num_rows, max(largest, int(sizes.max()))
             rows = np.zeros(group.num_rows, record)
             rows["first"] = count + offsets[:-1] - offsets[0]
             rows["factor"] = _floats(group["global_normalization_factor"])
+            if np.isinf(rows["factor"]).any():
+                raise HiveError(
+                    f"{plan}: global_normalization_factor is infinite in a row", "correct the table"
+                )
             rows["mix_id"] = [name.encode("utf-8") for name in group["mix_id"].to_pylist()]
             mixtures.write(rows.tobytes())
             records = _records(plan, lists.flatten(), clips)
@@ -159,12 +173,19 @@ def _write(plan: Path, folder: Path, fingerprint: str) -> dict[str, Any]:
         end = np.zeros(1, record)
         end["first"] = count
         mixtures.write(end.tobytes())
+    if not number:
+        raise HiveError(f"{plan}: holds no mixtures", "plan some")
     if len(kinds) != 1:
         raise HiveError(
             f"{plan}: its mixtures have several rates or lengths: {sorted(kinds)[:4]}",
             "stream mixtures of one rate and length",
         )
     ((sample_rate, seconds),) = kinds
+    if not (sample_rate > 0 and 1.0 / sample_rate <= seconds <= _LONGEST_SECONDS):
+        raise HiveError(
+            f"{plan}: target_duration {seconds:g} s at a sample_rate of {sample_rate} Hz",
+            f"stream mixtures of up to {_LONGEST_SECONDS:g} s",
+        )
     with (
         atomic_open(folder / CLIPS) as handle,
         pa.ipc.new_file(handle, CLIPS_SCHEMA) as writer,
@@ -173,9 +194,9 @@ def _write(plan: Path, folder: Path, fingerprint: str) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "plan": fingerprint,
-        "mixtures": len(table),
+        "mixtures": number,
         "sources": count,
-        "largest": int(table.sizes.max()),
+        "largest": largest,
         "id_bytes": record["mix_id"].itemsize,
         "sample_rate": sample_rate,
         "seconds": seconds,
@@ -183,24 +204,27 @@ def _write(plan: Path, folder: Path, fingerprint: str) -> dict[str, Any]:
     }
 
 
-def _groups(plan: Path) -> Iterator[pa.Table]:
+def _batches(plan: Path) -> Iterator[pa.Table]:
+    schema = pa.schema([MIXTURE_SCHEMA.field(name) for name in _COLUMNS])
     with open_table(plan, MIXTURE_SCHEMA) as file:
-        for number in range(file.num_row_groups):
-            group = conform(file.read_row_group(number), MIXTURE_SCHEMA, plan)
+        for batch in file.iter_batches(_BATCH, columns=schema.names):
+            rows = conform(pa.Table.from_batches([batch]), schema, plan)
             for name in _NEEDED:
-                if group[name].null_count:
+                if rows[name].null_count:
                     raise HiveError(f"{plan}: {name} is null in a row", "correct the table")
-            yield group
+            yield rows
 
 
 def _id_bytes(plan: Path) -> int:
+    longest = 0
     with open_table(plan, MIXTURE_SCHEMA) as file:
-        longest = pc.max(pc.binary_length(file.read(columns=["mix_id"])["mix_id"])).as_py() or 0
+        for batch in file.iter_batches(columns=["mix_id"]):
+            longest = max(longest, pc.max(pc.binary_length(batch.column(0))).as_py() or 0)
     if longest > _LONGEST_ID:
         raise HiveError(
             f"{plan}: a mix_id has {longest} bytes", f"keep names within {_LONGEST_ID} bytes"
         )
-    return int(longest)
+    return longest
 
 
 def _records(plan: Path, structs: pa.StructArray, clips: _Clips) -> NDArray[np.void]:
@@ -212,13 +236,34 @@ def _records(plan: Path, structs: pa.StructArray, clips: _Clips) -> NDArray[np.v
             raise HiveError(f"{plan}: {name} of a source is null", "correct the table")
     for name in (*_SECONDS, "snr_db"):
         records[name] = fields[name].to_numpy()
+    _check_ranges(plan, records)
     records["clip"] = clips.number(fields["path"], fields["label"])
     given, gain = _floats(fields["applied_weight"]), _floats(fields["rms_gain"])
     # Sum by sum as `weight_at` does it: an array's powers may differ in the last digit.
     for number in np.flatnonzero(np.isnan(given) & ~np.isnan(gain)):
         given[number] = weight_at(float(gain[number]), float(records["snr_db"][number]))
     records["weight"] = given
+    if np.isinf(given).any():
+        raise HiveError(f"{plan}: a source's weight is infinite", "correct the table")
     return records
+
+
+def _check_ranges(plan: Path, records: NDArray[np.void]) -> None:
+    """Raise `HiveError` for an interval that no file can have, or a level that is no number."""
+    for part in ("chunk", "crop"):
+        start, end = records[f"{part}_start_second"], records[f"{part}_end_second"]
+        good = (start >= 0) & (start < end) & (end < np.inf)
+        if part == "crop":
+            good &= end - start <= _LONGEST_SECONDS
+        if not good.all():
+            place = np.flatnonzero(~good)[0]
+            raise HiveError(
+                f"{plan}: {part}_start_second {start[place]:g} and {part}_end_second "
+                f"{end[place]:g} of a source are no interval",
+                "correct the table",
+            )
+    if not np.isfinite(records["snr_db"]).all():
+        raise HiveError(f"{plan}: snr_db of a source is no number", "correct the table")
 
 
 def _floats(column: pa.ChunkedArray | pa.Array) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
@@ -10,16 +11,18 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from hive.errors import HiveError
+from hive.errors import HiveError, UnreachableError
 from hive.mixing.stream.division import Division
 from hive.mixing.stream.mixer import Mixer
 from hive.mixing.stream.order import Permutation
-from hive.mixing.stream.planned import Planned
 from hive.mixing.stream.readers import Reader
 from hive.mixing.stream.recipe import Mixtures, Recipe
 from hive.seeding import Stream
 
 Batch = dict[str, Any]
+_LOG = logging.getLogger(__name__)
+#: Tried in place of a mixture that cannot be made; if none can be, it is not the clips' fault.
+_SPARES = 8
 
 
 class MixtureStream(IterableDataset[Any]):
@@ -35,7 +38,9 @@ class MixtureStream(IterableDataset[Any]):
     - `sources`: float32 [B, S, T], zeros where a mixture has fewer sources (with targets="all");
     - `target`: float32 [B, T], `query`: its label, list of B, and `target_source`: its number from
       0, int64 [B] (with targets="one");
-    - `num_sources`: int64 [B]; `labels`: list of B lists; `index`: int64 [B]; `mix_id`: list of B.
+    - `num_sources`: int64 [B]; `labels`: list of B lists; `index`: int64 [B]; `mix_id`: list of B;
+    - `replaced`: int64 [B], index of the mixture that could not be made and that this one stands in
+      for, -1 for none (see `on_error`).
 
     Args:
         mixtures: Recipes: `Planned` or `Drawn`.
@@ -53,6 +58,12 @@ class MixtureStream(IterableDataset[Any]):
             when it is set up, else 0.
         world_size: Number of such processes, likewise; else 1.
         transform: Called on each batch in the worker that made it; what it returns is yielded.
+        on_error: What becomes of a mixture that cannot be made, since a clip of it is missing,
+            damaged or silent. "replace" puts another mixture of the epoch in its place, chosen by
+            seed, epoch and index, and logs a warning: batches keep their size, and a run that is
+            resumed sees the same. "raise" ends the iteration. By default what is shuffled, for
+            training, is replaced, and what comes in order, for evaluation, is not. Storage that
+            does not answer, and mixtures that cannot be replaced either, always raise.
 
     Raises:
         HiveError: If the reader is known not to have the mixtures' clips, or an argument is wrong.
@@ -71,17 +82,25 @@ class MixtureStream(IterableDataset[Any]):
         rank: int | None = None,
         world_size: int | None = None,
         transform: Callable[[Batch], Any] | None = None,
+        on_error: Literal["replace", "raise"] | None = None,
     ) -> None:
-        if isinstance(mixtures, Planned):
-            reader.check(mixtures.clips, mixtures.sample_rate)
         if targets not in ("all", "one"):
             raise HiveError(f"targets={targets!r} is not known", 'say "all" or "one"')
+        if on_error not in (None, "replace", "raise"):
+            raise HiveError(f"on_error={on_error!r} is not known", 'say "replace" or "raise"')
         if (rank is None) != (world_size is None):
             raise HiveError("rank and world_size go together", "give both, or neither")
         if rank is None or world_size is None:
             rank, world_size = _distributed()
         size = 1 if batch_size is None else batch_size
         self.division = Division(len(mixtures), size, rank, world_size, drop_last)
+        if not len(mixtures) or self.division.ends(0):
+            raise HiveError(
+                f"{len(mixtures)} mixtures are less than a batch of {size} for each of "
+                f"{world_size} ranks, and drop_last leaves them out",
+                "take smaller batches or more mixtures",
+            )
+        reader.check(mixtures.clips, mixtures.sample_rate)
         self._mixtures = mixtures
         self._reader = reader
         self._single = batch_size is None
@@ -89,6 +108,7 @@ class MixtureStream(IterableDataset[Any]):
         self._shuffle = shuffle
         self._targets = targets
         self._transform = transform
+        self._replace = shuffle if on_error is None else on_error == "replace"
         self._length = int(mixtures.seconds * mixtures.sample_rate)
         # Shared with the workers, which may live longer than an epoch: epoch, and place in it.
         self._cursor = torch.zeros(2, dtype=torch.int64)
@@ -132,50 +152,94 @@ class MixtureStream(IterableDataset[Any]):
             yield self._transform(batch) if self._transform else batch
 
     def _make(self, mixer: Mixer, epoch: int, indices: list[int]) -> Batch:
-        recipes = self._mixtures.recipes(indices)
-        self._reader.expect(one for recipe in recipes for one in recipe.ingredients)
-        mixture = _empty(len(recipes), self._length)
-        batch: Batch = {"mixture": mixture}
+        planned = self._mixtures.recipes(indices)
+        self._reader.expect(one for recipe in planned for one in recipe.ingredients)
+        batch: Batch = {"mixture": _empty(len(planned), self._length)}
         if self._targets == "all":
-            batch["sources"] = self._fill_all(mixer, recipes, mixture)
+            recipes = self._fill_all(mixer, epoch, planned, batch)
         else:
-            batch |= self._fill_one(mixer, recipes, mixture, epoch)
+            recipes = self._fill_one(mixer, epoch, planned, batch)
         labels = [[one.label for one in recipe.ingredients] for recipe in recipes]
+        replaced = [
+            -1 if recipe is before else before.index
+            for recipe, before in zip(recipes, planned, strict=True)
+        ]
         batch |= {
             "num_sources": torch.tensor([len(names) for names in labels]),
             "labels": labels,
-            "index": torch.tensor(indices),
+            "index": torch.tensor([recipe.index for recipe in recipes]),
             "mix_id": [recipe.mix_id for recipe in recipes],
+            "replaced": torch.tensor(replaced),
         }
         return {name: value[0] for name, value in batch.items()} if self._single else batch
 
-    def _fill_all(self, mixer: Mixer, recipes: Sequence[Recipe], mixture: Tensor) -> Tensor:
-        sources = _empty(len(recipes), self._mixtures.largest, self._length)
-        for recipe, stems, total in zip(recipes, sources.numpy(), mixture.numpy(), strict=True):
+    def _fill_all(
+        self, mixer: Mixer, epoch: int, planned: Sequence[Recipe], batch: Batch
+    ) -> list[Recipe]:
+        """Make mixtures with all their sources; return which were made."""
+        batch["sources"] = _empty(len(planned), self._mixtures.largest, self._length)
+
+        def make(recipe: Recipe, row: int) -> None:
             count = len(recipe.ingredients)
-            mixer.mix(recipe, list(stems[:count]), total)
+            stems = batch["sources"][row].numpy()
+            mixer.mix(recipe, list(stems[:count]), batch["mixture"][row].numpy())
             stems[count:] = 0.0
-        return sources
+
+        return [self._made(recipe, row, epoch, make) for row, recipe in enumerate(planned)]
 
     def _fill_one(
-        self, mixer: Mixer, recipes: Sequence[Recipe], mixture: Tensor, epoch: int
-    ) -> Batch:
-        target = _empty(len(recipes), self._length)
+        self, mixer: Mixer, epoch: int, planned: Sequence[Recipe], batch: Batch
+    ) -> list[Recipe]:
+        """Make mixtures with one target each; return which were made."""
+        batch["target"] = _empty(len(planned), self._length)
         spare = np.empty((self._mixtures.largest, self._length), np.float32)
-        chosen: list[int] = []
-        for recipe, stem, total in zip(recipes, target.numpy(), mixture.numpy(), strict=True):
-            address = f"{epoch}/{recipe.index}"
-            number = Stream(self._seed, "stream", address, "target").integer(
-                len(recipe.ingredients)
-            )
+
+        def make(recipe: Recipe, row: int) -> None:
             stems = list(spare[: len(recipe.ingredients)])
-            stems[number] = stem
-            mixer.mix(recipe, stems, total)
-            chosen.append(number)
-        queries = [
+            stems[self._target(recipe, epoch)] = batch["target"][row].numpy()
+            mixer.mix(recipe, stems, batch["mixture"][row].numpy())
+
+        recipes = [self._made(recipe, row, epoch, make) for row, recipe in enumerate(planned)]
+        chosen = [self._target(recipe, epoch) for recipe in recipes]
+        batch["query"] = [
             recipe.ingredients[number].label for recipe, number in zip(recipes, chosen, strict=True)
         ]
-        return {"target": target, "query": queries, "target_source": torch.tensor(chosen)}
+        batch["target_source"] = torch.tensor(chosen)
+        return recipes
+
+    def _target(self, recipe: Recipe, epoch: int) -> int:
+        stream = Stream(self._seed, "stream", f"{epoch}/{recipe.index}", "target")
+        return stream.integer(len(recipe.ingredients))
+
+    def _made(
+        self, recipe: Recipe, row: int, epoch: int, make: Callable[[Recipe, int], None]
+    ) -> Recipe:
+        """Make a mixture, or another where it cannot be made; return which."""
+        try:
+            make(recipe, row)
+        except UnreachableError:
+            raise
+        except HiveError as error:
+            if not self._replace:
+                raise
+            for spare in self._spares(recipe, epoch):
+                try:
+                    make(spare, row)
+                except UnreachableError:
+                    raise
+                except HiveError:
+                    continue
+                _LOG.warning("%s: replaced by %s: %s", recipe.mix_id, spare.mix_id, error)
+                return spare
+            raise
+        return recipe
+
+    def _spares(self, recipe: Recipe, epoch: int) -> Iterator[Recipe]:
+        """Yield mixtures that may take the place of one; always the same."""
+        stream = Stream(self._seed, "stream", f"{epoch}/{recipe.index}", "spare")
+        first = epoch * len(self._mixtures) if self._mixtures.endless else 0
+        for _ in range(_SPARES):
+            yield self._mixtures.recipes([first + stream.integer(len(self._mixtures))])[0]
 
 
 def _empty(*shape: int) -> Tensor:

@@ -12,6 +12,7 @@ from hive.errors import HiveError
 from hive.mixing.stream.dataset import MixtureStream
 
 _VERSION = 1
+_LAST_EPOCH = 2**31
 
 
 class StreamLoader:
@@ -30,9 +31,14 @@ class StreamLoader:
         num_workers: Worker processes; 0 makes the batches in this process.
         **options: Further options of `torch.utils.data.DataLoader`, such as `pin_memory`,
             `prefetch_factor`, `persistent_workers`, `multiprocessing_context`.
+
+    Raises:
+        HiveError: If an option would change the order of the batches.
     """
 
     def __init__(self, stream: MixtureStream, num_workers: int = 0, **options: Any) -> None:
+        if not options.get("in_order", True):
+            raise HiveError("in_order=False loses the place in an epoch", "leave it out")
         self.stream = stream
         self._loader: DataLoader[Any] = DataLoader(
             stream, batch_size=None, num_workers=num_workers, **options
@@ -56,13 +62,14 @@ class StreamLoader:
         return self
 
     def __iter__(self) -> Iterator[Any]:
-        begin, self._begin = self._begin, 0
+        epoch, begin, self._begin = self._epoch, self._begin, 0
         self._place = begin
-        self.stream.seek(self._epoch, begin)
+        self.stream.seek(epoch, begin)
         for number, batch in enumerate(self._loader, 1):
-            self._place = self.stream.division.after(begin, number)
+            # Whatever was set meanwhile: this is the batch that is handed out now.
+            self._epoch, self._place = epoch, self.stream.division.after(begin, number)
             yield batch
-        self._epoch, self._place = self._epoch + 1, 0
+        self._epoch, self._place = epoch + 1, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch comes next; the one that a loaded state is in goes on at its place."""
@@ -91,7 +98,7 @@ class StreamLoader:
         try:
             version, told = state["version"], dict(state["stream"])
             epoch, place = int(state["epoch"]), int(state["place"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise HiveError(
                 f"this is no state of a stream ({error!r})", "load what state_dict() gave"
             ) from error
@@ -102,7 +109,7 @@ class StreamLoader:
                 f"the state is that of another stream:\n{describe(changed)}",
                 "make the stream as it was, or begin anew",
             )
-        if not (epoch >= 0 and 0 <= place <= self.stream.division.total):
+        if not (0 <= epoch <= _LAST_EPOCH and 0 <= place <= self.stream.division.total):
             raise HiveError(
                 f"the state is at sample {place} of epoch {epoch}", "load what state_dict() gave"
             )

@@ -70,6 +70,8 @@ class Mixer:
             peaks.append(crop.peak * abs(weight))
         factor = recipe.factor
         if factor is None:
+            if not any(peaks):  # which weights that were given allow
+                raise HiveError(f"{recipe.mix_id}: silent", "plan again without it")
             factor = normalisation(audio.peak(self._total), peaks, _BITS)
         # As in rendering: one multiplication by the weight in steps, rounded to float32.
         scales = [

@@ -20,6 +20,7 @@ from hive.mixing.stream.compact import (
     SOURCE,
     SOURCES,
     compact,
+    described,
     mixture_type,
 )
 from hive.mixing.stream.recipe import Ingredient, Recipe
@@ -109,6 +110,12 @@ class Planned:
 
     @cached_property
     def _mixtures(self) -> NDArray[np.void]:
+        # A process that begins later must not read what has been made of another plan since.
+        if described(self.folder) != self._told:
+            raise HiveError(
+                f"{self.folder}: its plan was replaced while it was being read",
+                "begin anew, and write other plans into other files",
+            )
         record = mixture_type(self._told["id_bytes"])
         return np.memmap(self.folder / MIXTURES, record, "r")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -17,7 +18,7 @@ from hive.mixing.roots import Find, PoolRoot
 from hive.mixing.stream.recipe import Ingredient
 from hive.pool.packed import BLOCK, Pack, is_pack
 from hive.pool.store import TABLE
-from hive.tables import CLIP_SCHEMA, read_table
+from hive.tables import CLIP_SCHEMA, open_table
 
 _STEP = 2.0**-15
 
@@ -88,7 +89,10 @@ class FileReader:
         place = self._find(ingredient.path)
         samples = audio.read_crop(place, ingredient.chunk, ingredient.crop, sample_rate)
         samples = audio.fit(samples, length)
-        return Crop(samples, 1.0, audio.rms(samples), audio.peak(samples))
+        rms = audio.rms(samples)
+        if not np.isfinite(rms):
+            raise HiveError(f"{place}: holds samples that are not finite", "replace the file")
+        return Crop(samples, 1.0, rms, audio.peak(samples))
 
 
 class PackReader:
@@ -115,7 +119,8 @@ class PackReader:
                 f"{root}: is at {self._pack.sample_rate} Hz, the mixtures at {sample_rate} Hz",
                 "stream from the pool itself, which is resampled",
             )
-        packed, _ = read_table(root / TABLE, CLIP_SCHEMA)
+        with open_table(root / TABLE, CLIP_SCHEMA) as file:
+            packed = file.read(columns=["path", "label"])
         places = pc.index_in(clips["path"], packed["path"].combine_chunks())
         held = pc.fill_null(pc.equal(packed["label"].take(places), clips["label"]), False)
         if not pc.all(held).as_py():
@@ -130,9 +135,10 @@ class PackReader:
         """Have the samples fetched from the disk while others are mixed."""
         self._numbers.clear()
         for ingredient in ingredients:
-            number = self._find(ingredient.path)
-            first, last = self._range(number, ingredient, self._pack.sample_rate)
-            self._pack.expect(number, first, last - first)
+            with suppress(HiveError):  # reading it will tell
+                number = self._find(ingredient.path)
+                first, last = self._range(number, ingredient, self._pack.sample_rate)
+                self._pack.expect(number, first, last - first)
 
     def read(self, ingredient: Ingredient, sample_rate: int, length: int) -> Crop:
         """Read a crop (see `Reader`)."""

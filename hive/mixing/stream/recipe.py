@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from hive.files import sha256_json
+import pyarrow as pa
+
+from hive.errors import HiveError
 from hive.mixing.plan import Planner
 from hive.mixing.render import weight_at
 from hive.tables import SAMPLE_RATE
@@ -50,12 +52,18 @@ class Mixtures(Protocol):
         largest: The largest number of sources.
         seconds: Length of every mixture.
         sample_rate: Rate of every mixture, Hz.
+        clips: Path and label of the clips that mixtures may be made of.
     """
 
     endless: bool
     largest: int
     seconds: float
     sample_rate: int
+
+    @property
+    def clips(self) -> pa.Table:
+        """See above."""
+        ...
 
     def __len__(self) -> int:
         """Number of mixtures of an epoch."""
@@ -80,16 +88,32 @@ class Drawn:
         num: Mixtures of an epoch.
         fresh: Whether each epoch has mixtures of its own: epoch e goes on at index e * num. If not,
             every epoch has the first `num`.
+
+    Raises:
+        HiveError: If `num` is not positive.
     """
 
     def __init__(self, planner: Planner, num: int, fresh: bool = True) -> None:
+        if num < 1:
+            raise HiveError(f"an epoch of {num} mixtures", "take at least one")
         self._planner = planner
         self._num = num
         self.endless = fresh
+        self._identity = {
+            "drawn_sha256": planner.settings_hash,
+            "drawn_from_sha256": planner.clips.sha256(),
+            "mixtures": num,
+            "fresh": fresh,
+        }
         settings = planner.settings
         self.seconds = settings.seconds
         self.largest = max(settings.sizes)
         self.sample_rate = SAMPLE_RATE
+
+    @property
+    def clips(self) -> pa.Table:
+        """Path and label of the clips that are drawn from."""
+        return self._planner.sources.select(["path", "label"])
 
     def __len__(self) -> int:
         """Number of mixtures of an epoch."""
@@ -101,8 +125,8 @@ class Drawn:
         return [from_row(index, row) for index, row in zip(indices, rows, strict=True)]
 
     def identity(self) -> dict[str, Any]:
-        """Return the hash of what the mixtures are drawn by, and their number."""
-        return {"drawn_sha256": sha256_json(self._planner.described), "mixtures": self._num}
+        """Return hashes of what the mixtures are drawn by, their number, and if they are fresh."""
+        return self._identity
 
 
 def from_row(index: int, row: dict[str, Any]) -> Recipe:

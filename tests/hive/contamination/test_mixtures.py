@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hive.contamination.members import read_members
 from hive.contamination.mixtures import batches, clips, cover
 from hive.errors import HiveError
 from hive.shards.read import find_shards, locate, read_shard
@@ -82,3 +85,26 @@ def test_other_splits_are_not_read_and_clips_without_ids_get_names(tmp_path: Pat
     assert len({clip.clip_id for clip in found}) == 2
     with pytest.raises(HiveError, match="no mixtures of split 'validation'"):
         list(batches(table, "validation"))
+
+
+@pytest.mark.parametrize("text", [b"{", b"[1]", b'{"mix_id": [2]}'])
+def test_a_shard_with_other_json_is_named(tmp_path: Path, text: bytes) -> None:
+    shard = tmp_path / "data" / "2mix" / "test-00000-of-00001.tar"
+    shard.parent.mkdir(parents=True)
+    with tarfile.open(shard, "w") as archive:
+        info = tarfile.TarInfo("a.json")
+        info.size = len(text)
+        archive.addfile(info, io.BytesIO(text))
+    with pytest.raises(HiveError, match=r"00001\.tar: holds JSON that is no row"):
+        list(batches(tmp_path, "test"))
+
+
+def test_a_member_that_claims_terabytes_is_not_read(tmp_path: Path) -> None:
+    """A sparse member of a small file."""
+    info = tarfile.TarInfo("a.flac")
+    info.size = 512
+    info.pax_headers = {"GNU.sparse.map": "0,512", "GNU.sparse.size": str(1 << 42)}
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(info, io.BytesIO(bytes(512)))
+    with pytest.raises(HiveError, match="4398046511104 bytes"):
+        list(read_members(tmp_path / "a.tar", lambda name: True))

@@ -14,7 +14,7 @@ from hive.contamination.store import facts, fill, parts, piece_codes
 from hive.contamination.volumes import backwards, build_volumes
 from hive.errors import HiveError, UnreachableError
 from hive.execution import Engine
-from hive.fingerprint import fingerprint
+from hive.fingerprint import Index, fingerprint
 from hive.fingerprint.codes import SILENT
 
 RATE = 44100
@@ -120,6 +120,36 @@ def test_a_broken_file_is_told_and_tried_again_and_the_rest_is_kept(
     assert read == ["1.wav"]
     assert names(store) == [path.name for path in files]
     assert not [fact for part in parts(store) for fact in facts(part) if fact["problem"]]
+
+
+def test_what_is_mended_beside_something_broken_is_indexed(
+    tmp_path: Path, files: list[Path]
+) -> None:
+    """The same items are read again, and give another table: an index of the old one is not it."""
+    store, two = tmp_path / "store", files[:2]
+    whole = two[0].read_bytes()
+    for path in two:
+        path.write_bytes(b"RIFF, but nothing follows")
+    fill(store, map(item, two), HERE, "")
+    before, tables = build_volumes(store, HERE), parts(store)
+    two[0].write_bytes(whole)
+    fill(store, map(item, two), HERE, "")
+    after = build_volumes(store, HERE)
+    assert not set(before) & set(after)
+    assert not set(tables) & set(parts(store))
+    assert len(Index.load(after[0])) == 1
+
+
+def test_fingerprints_of_another_version_are_made_anew(
+    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "store"
+    fill(store, map(item, files), HERE, "")
+    read = read_items(monkeypatch)
+    monkeypatch.setattr(store_module, "VERSION", store_module.VERSION + 1)
+    fill(store, map(item, files), HERE, "")
+    assert len(read) == len(files)
+    assert names(store) == [path.name for path in files]
 
 
 def test_a_run_that_was_stopped_goes_on(

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from engine_commands import files, kill_session, render, session_of, shards_done, start, wait_until
 
+from hive.main import run
+
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 
 
@@ -42,7 +44,7 @@ def test_stopped_it_leaves_nothing_and_goes_on(
         assert "goes on with the same command" in told
     assert not list(out.rglob("*.part"))
     assert not (out / "SHA256SUMS").exists()
-    subprocess.run(command, check=True, capture_output=True)
+    assert run([*command[3:], "--workers", "1"]) == 0  # in this process: it is quicker
     assert files(out) == whole
 
 
@@ -51,15 +53,16 @@ def test_jobs_of_an_array_that_start_at_once(
 ) -> None:
     out = tmp_path / "out"
     jobs = [
-        start(render(plan, pool, out, "--workers", 1, "--shard-index", i, "--shard-count", 3))
-        for i in range(3)
+        start(render(plan, pool, out, "--workers", 1, "--shard-index", i, "--shard-count", 2))
+        for i in range(2)
     ]
     told = [job.communicate(timeout=300)[1] for job in jobs]
-    assert [job.returncode for job in jobs] == [0, 0, 0], told
+    assert [job.returncode for job in jobs] == [0, 0], told
     assert sum("shards still missing: " not in text for text in told) >= 1
     assert files(out) == whole
 
 
+@pytest.mark.slow
 def test_jobs_with_other_settings_are_refused(plan: Path, pool: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     share = ("--workers", 1, "--shard-count", 2, "--shard-index")

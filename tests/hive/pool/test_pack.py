@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from hive import audio
 from hive.errors import HiveError
 from hive.execution.engine import Engine
-from hive.files import sha256_file
+from hive.files import locked, sha256_file
 from hive.mixing.stream.readers import FileReader, PackReader
 from hive.mixing.stream.recipe import Ingredient
 from hive.pool import pack as pack_module
@@ -306,3 +306,58 @@ def test_the_command(pool: Path, tmp_path: Path) -> None:
     assert "audio/00000.pcm" in str(spoilt.exception)
     assert not (tmp_path / "pack" / QUARANTINE).read_text().splitlines()[1:]
     assert audio.probe(pool / read_pool(pool)[0]["path"][0].as_py()).sample_rate == 44100
+
+
+def test_a_pack_that_is_being_mended_is_none(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a part is written anew, pack.json does not tell of the old one."""
+    shutil.copytree(pool, tmp_path / "pool")
+    path = sorted(read_pool(pool)[0]["path"].to_pylist())[2]
+    (tmp_path / "pool" / path).write_bytes(b"nothing")
+    out = tmp_path / "pack"
+    pack_pool(tmp_path / "pool", out, part_bytes=PART)
+    assert is_pack(out)
+    shutil.copy(pool / path, tmp_path / "pool" / path)
+    seen: list[bool] = []
+    write = pack_module.write_part
+    monkeypatch.setattr(
+        pack_module, "write_part", lambda task: (seen.append(is_pack(out)), write(task))
+    )
+    pack_pool(tmp_path / "pool", out, part_bytes=PART)
+    assert seen == [False]
+    assert len(Pack(out)) == 15
+
+
+def test_two_at_once_are_refused(pool: Path, own: Path) -> None:
+    with (
+        locked(own / ".hive" / "lock"),
+        pytest.raises(HiveError, match="another process is packing"),
+    ):
+        pack_pool(pool, own, part_bytes=PART)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("first", 2**63 - 1), ("frames", 2**62), ("block", 2**63 - 1)]
+)
+def test_places_that_overflow_lie_outside(own: Path, column: str, value: int) -> None:
+    with pa.ipc.open_file(own / "index.arrow") as source:
+        rows = source.read_all().to_pylist()
+    rows[3][column] = value
+    table = pa.Table.from_pylist(rows, schema=INDEX_SCHEMA)
+    with pa.ipc.new_file(str(own / "index.arrow"), INDEX_SCHEMA) as writer:
+        writer.write_table(table)
+    told = json.loads((own / "pack.json").read_text())
+    told["sha256"]["index.arrow"] = sha256_file(own / "index.arrow")
+    (own / "pack.json").write_text(json.dumps(told))
+    with pytest.raises(HiveError, match="lies outside its part"):
+        Pack(own)
+
+
+def test_an_index_that_is_none_is_told(own: Path) -> None:
+    (own / "index.arrow").write_bytes(b"ARROW1" + bytes(100))
+    told = json.loads((own / "pack.json").read_text())
+    told["sha256"]["index.arrow"] = sha256_file(own / "index.arrow")
+    (own / "pack.json").write_text(json.dumps(told))
+    with pytest.raises(HiveError, match="not the index of a pack"):
+        Pack(own)

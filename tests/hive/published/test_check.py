@@ -144,7 +144,7 @@ JSON = st.recursive(
 PLACES = sorted({where for where, _, _ in BAD}, key=str)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(PLACES), JSON), min_size=1, max_size=3))
 def test_whatever_stands_there_a_row_is_used_or_named(
     tmp_path: Path, changes: list[tuple[tuple[Any, ...], Any]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from hive.errors import HiveError, UnreachableError
 from hive.main import run
 from hive.mixing.published.locate import is_published, locate
 from hive.mixing.published.present import present
@@ -115,6 +117,21 @@ def test_verify_leaves_out_what_the_authors_chose(
     told = json.loads(command(capsys, "mix", "verify", copy, "--json", "--workers", 1)[1])
     where = shard.relative_to(copy).as_posix()
     assert {"where": where, "problem": "differs from its checksum"} in told["findings"]
+    # One member that is no audio, and one that is no JSON: a finding each, and no more.
+    at = data.index(b"fLaC")
+    data[at : at + 4] = b"fail"
+    at = data.index(b'{"final_max', data.index(b"test-2mix-sample_00000001.json"))
+    data[at] = ord("[")
+    shard.write_bytes(data)
+    told = json.loads(command(capsys, "mix", "verify", copy, "--json", "--workers", 1)[1])
+    found = {one["where"]: one["problem"] for one in told["findings"] if "mix" in one["where"]}
+    assert found == {
+        where: "differs from its checksum",
+        "test-2mix-sample_00000000": "stored audio cannot be decoded (Format not recognised)",
+        "test-2mix-sample_00000001": (
+            "mixture 'test-2mix-sample_00000001' has no readable json member"
+        ),
+    }
 
 
 def test_coverage_comes_first_and_partial_renders_what_can_be_made(
@@ -160,6 +177,16 @@ def test_coverage_comes_first_and_partial_renders_what_can_be_made(
     before = {path: path.stat().st_mtime_ns for path in out.glob("data/*/*.tar")}
     assert render(capsys, *arguments, "--partial")[0] == 0
     assert {path: path.stat().st_mtime_ns for path in out.glob("data/*/*.tar")} == before
+    # More corpora have come: nothing is written, since other jobs may be at work on the plan.
+    files = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    code, _, err = render(capsys, table, "--corpora", world.paths, "--out", out)
+    assert code == 1
+    assert f"mixtures: {len(made) - count(made, 'train', 'validation')} there -> 12" in err
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == files
+
+
+def count(rows: list[dict[str, Any]], *splits: str) -> int:
+    return sum(row["split"] in splits for row in rows)
 
 
 def world_names(world: Any) -> list[str]:
@@ -311,6 +338,11 @@ def test_the_wrong_option_is_told(
         capsys, theirs, "--corpora", world.paths, *out, "--split", "train", "--num", 5
     )
     assert (code, "has 4 mixtures, not 5" in err) == (1, True)
+    # The training split has too few, and the first one is not rendered for nothing.
+    theirs = ("--corpora", world.paths, "--out", tmp_path / "all", "--num", 12)
+    code, _, err = render(capsys, whole.parent / "flat", *theirs)
+    assert (code, "has 4 mixtures, not 12" in err) == (1, True)
+    assert not (tmp_path / "all" / "data").exists()
 
 
 def test_columns_tell_metadata_from_plans_and_names_do_not(
@@ -358,6 +390,23 @@ def test_a_folder_with_many_wanted_files_is_listed(tmp_path: Path) -> None:
     assert set(found) == set(paths)
 
 
+def test_a_folder_that_cannot_be_looked_into_is_not_taken_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("hive.mixing.published.present.os.scandir", refuse)
+    with pytest.raises(HiveError, match=r"x: cannot be listed \(Input/output error\)"):
+        present([f"X/{number}.wav" for number in range(20)], CorpusRoots({"x": tmp_path / "x"}))
+
+
+def test_a_corpus_that_is_not_mounted_loses_no_mixtures(tmp_path: Path) -> None:
+    find = CorpusRoots({"x": tmp_path / "gone"})
+    with pytest.raises(UnreachableError, match="no such folder, and a corpus was in it"):
+        find("X/1.wav")
+
+
 def test_a_dataset_goes_on_to_loading_and_scoring(
     capsys: pytest.CaptureFixture[str],
     whole: Path,
@@ -375,7 +424,7 @@ def test_a_dataset_goes_on_to_loading_and_scoring(
     code, _, err = command(
         capsys,
         *("evaluate", "--model", "irm", "--benchmark", whole, "--split", "test"),
-        *("--metrics", "si_sdr,si_sdr_i", "--out", tmp_path / "run"),
+        *("--metrics", "si_sdr,si_sdr_i", "--workers", 0, "--out", tmp_path / "run"),
     )
     assert code == 0, err
     results = json.loads((tmp_path / "run" / "results.json").read_text())

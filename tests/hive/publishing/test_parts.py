@@ -21,7 +21,7 @@ from hive.errors import HiveError
 from hive.publishing import checks
 from hive.publishing.faults import WAITS, judge, persistently
 from hive.publishing.publish import Wish, parse_splits
-from hive.publishing.selection import File
+from hive.publishing.selection import File, check_limits
 from hive.publishing.transfer import _in_threads, batches
 from hive.shards.edition import Edition
 from hive.shards.facts import read_facts
@@ -208,6 +208,8 @@ def test_licences_that_allow_publishing(built: Path) -> None:
         r"C:\Users\anna\a.wav",
         r"\\server\share\a.wav",
         "file:///srv/a.wav",
+        "s3://our-bucket/pool/a.wav",
+        "/data/anna/a.wav",
         "~/home/x/y",
         "recorded by zaphod-42",
         "on deep-thought-7.example",
@@ -234,6 +236,26 @@ def test_public_text_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     checks.check_private([path])
 
 
+def test_of_much_private_text_some_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "LICENSES.csv"
+    path.write_text("".join(f"/home/anna/{number}.wav\n" for number in range(5000)))
+    with pytest.raises(HiveError, match=r"LICENSES\.csv, line 12: ") as caught:
+        checks.check_private([path])
+    assert caught.value.problem.count("\n") == 12
+
+
+def test_more_files_than_the_hub_takes() -> None:
+    def many(count: int, folders: int = 1) -> list[File]:
+        return [replace(file(0, 1), name=f"data/{n % folders}/{n}") for n in range(count)]
+
+    check_limits(many(9_999))
+    with pytest.raises(HiveError, match="10000 files in data/0: the hub takes fewer") as caught:
+        check_limits(many(10_000))
+    assert "--shard-size" in caught.value.remedy
+    with pytest.raises(HiveError, match="100001 files: the hub takes"):
+        check_limits(many(100_001, 20))
+
+
 def test_private_text_in_the_mixture_table_is_found(
     built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,7 +269,7 @@ def test_private_text_in_the_mixture_table_is_found(
 
 
 def test_wishes_that_cannot_be(tmp_path: Path) -> None:
-    for repo in ("name", "a/b/c", "a/..", "../b", "a b/c", "-a/b"):
+    for repo in ("name", "a/b/c", "a/ü", "a/..", "../b", "a b/c", "-a/b"):
         with pytest.raises(HiveError, match="--repo"):
             Wish(repo)
     with pytest.raises(HiveError, match="--tag"):

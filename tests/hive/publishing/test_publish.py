@@ -193,22 +193,26 @@ def test_one_commit_where_one_is_enough(hub: HubServer, built: Path) -> None:
     assert table["contentUrl"] == f"{hub.url}/datasets/{REPO}/resolve/main/mixtures.parquet"
 
 
+#: Faults that strike one after the other in one run.
 FAULTS = {
-    "cut in an upload": [Fault("PUT /lfs/object", "cut", after=100_000, times=2)],
-    "cut in a part": [Fault("PUT /lfs/part", "cut", after=1, times=2)],
-    "500 at an upload": [Fault("PUT /lfs", status=500, times=3)],
-    "429 at an upload": [Fault("PUT /lfs", status=429, headers={"Retry_After": "9"})],
-    "503 at the batch": [Fault("objects/batch", status=503, times=2)],
-    "500 at the check": [Fault("POST /lfs/verify", status=500)],
-    "500 at the end of the parts": [Fault("POST /lfs/complete", status=500)],
-    "429 at the question": [
-        Fault("/preupload/", status=429, headers={"RateLimit": '"api";r=0;t=9'}, times=3)
+    "uploads": [
+        Fault("PUT /lfs/object", "cut", after=100_000, times=2),
+        Fault("PUT /lfs", status=500, times=3),
+        Fault("PUT /lfs", status=429, headers={"Retry_After": "9"}),
     ],
-    "500 at the commit": [Fault("/commit/", status=500, times=2)],
-    "commit cut": [Fault("/commit/", "cut", after=10)],
-    "answer to a commit lost": [Fault("/commit/", "lost")],
-    "answer to a tag lost": [Fault("/tag/", "lost")],
-    "answer to the creation lost": [Fault("POST /api/repos/create", "lost")],
+    "parts": [Fault("PUT /lfs/part", "cut", after=1, times=2)],
+    "end of the parts": [Fault("POST /lfs/complete", status=500)],
+    "questions": [
+        Fault("objects/batch", status=503, times=2),
+        Fault("POST /lfs/verify", status=500),
+        Fault("/preupload/", status=429, headers={"RateLimit": '"api";r=0;t=9'}, times=3),
+    ],
+    "commits": [Fault("/commit/", status=500, times=2), Fault("/commit/", "cut", after=10)],
+    "lost answers": [
+        Fault("POST /api/repos/create", "lost"),
+        Fault("/commit/", "lost"),
+        Fault("/tag/", "lost"),
+    ],
     "502 everywhere": [Fault("GET /api/datasets", status=502, times=4)],
 }
 
@@ -222,19 +226,19 @@ def test_faults_of_the_network_change_nothing(
     name: str,
 ) -> None:
     monkeypatch.setattr(transfer, "batches", functools.partial(transfer.batches, most=8))
-    hub.part = 400_000 if "part" in name else None
+    hub.part = 400_000 if "parts" in name else None
     hub.faults = [Fault(**vars(fault)) for fault in FAULTS[name]]
     said: list[str] = []
     published = run(built, tag="v1", said=said, workers=2)
     assert not any(fault.times for fault in hub.faults), "the fault did not strike"
     check_arrived(hub, built)
-    if name != "500 at the end of the parts":  # the client begins that file anew
+    if name != "end of the parts":  # the client begins that file anew
         check_sent_once(hub)
     repo = hub.repos[REPO]
     assert repo.tags == {"v1": published.commit}
     messages = [commit.message for commit in repo.history()]
     assert len(messages) == len(set(messages)) == 1 + -(-len(names(built)) // 8)
-    if "429" in name:
+    if name in ("uploads", "questions"):
         assert 9.0 in here
         assert any("429; again in 9 s" in line for line in said)
 
@@ -394,21 +398,56 @@ def test_shards_that_the_hub_has_need_not_be_here(hub: HubServer, dataset: Path)
         run(dataset, revision="other") if hub.repos.pop(REPO) else None
 
 
-def test_the_command_tells_what_is_wrong(built: Path, tmp_path: Path, hub: HubServer) -> None:
-    environment = {**os.environ, **hub.environment}
+@pytest.mark.usefixtures("here")
+def test_a_tag_is_set_on_what_was_compared(
+    hub: HubServer, built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hub_server import Entry
 
-    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "hive", "publish", *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    run(built)
+    repo = hub.repos[REPO]
+    head = module.Repository.head
 
-    nowhere = command(str(tmp_path), "--repo", REPO)
-    assert nowhere.returncode == 1
-    assert "not a finished dataset" in nowhere.stderr
-    dry = command(str(built), "--repo", REPO, "--dry-run", "--json")
+    def behind_somebody(self: module.Repository) -> str:
+        if not repo.tags:
+            files = {**repo.history()[0].files, "README.md": Entry(b"# Mine", False)}
+            repo.add("main", files, "by somebody")
+        return head(self)
+
+    monkeypatch.setattr(module.Repository, "head", behind_somebody)
+    with pytest.raises(HiveError, match=r"1 files are not as they were sent, such as README\.md"):
+        run(built, tag="v1")
+    assert repo.tags == {}
+    monkeypatch.setattr(module.Repository, "head", head)
+    run(built, tag="v1")
+    repo.add("main", {"README.md": Entry(b"# Mine", False)}, "by somebody")
+    with pytest.raises(HiveError, match="there is a tag 'v1' already"):
+        run(built, tag="v1", dry_run=True)
+
+
+def test_the_command_tells_what_is_wrong(
+    built: Path, tmp_path: Path, hub: HubServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from hive.main import run as command
+
+    assert command(["publish", str(tmp_path), "--repo", REPO]) == 1
+    assert "not a finished dataset" in capsys.readouterr().err
+    dry = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "hive",
+            "publish",
+            str(built),
+            "--repo",
+            REPO,
+            "--dry-run",
+            "--json",
+        ],
+        env={**os.environ, **hub.environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert dry.returncode == 0, dry.stderr
     assert {one["name"] for one in json.loads(dry.stdout)["sent"]} == names(built)

@@ -149,6 +149,40 @@ def test_the_epoch_of_a_loaded_state_goes_on(pack: Path, plan: Path) -> None:
     assert seen(other) == seen(one)[2:]
 
 
+def test_what_is_set_during_a_pass_does_not_make_its_state_lie(pack: Path, plan: Path) -> None:
+    one = loader(plan, pack)
+    iterator = iter(one)
+    next(iterator)
+    one.set_epoch(5)
+    next(iterator)
+    assert (one.state_dict()["epoch"], one.state_dict()["place"]) == (0, 8)
+    one.set_epoch(5)
+    assert (one.state_dict()["epoch"], one.state_dict()["place"]) == (5, 0)
+    other = loader(plan, pack)
+    other.set_epoch(5)
+    assert seen(one) == seen(other)
+
+
+def test_fewer_mixtures_than_ranks(pack: Path, plan: Path) -> None:
+    parts = []
+    for rank in range(4):
+        stream = MixtureStream(
+            Planned(plan, num=3), open_reader(pack), batch_size=2, rank=rank, world_size=4
+        )
+        one = StreamLoader(stream, 2)
+        part = seen(one)
+        assert len(part) == len(one)
+        assert one.epoch == 1
+        parts += flat(part)
+    assert sorted(parts) == [0, 1, 2]
+
+
+def test_batches_out_of_order_are_refused(pack: Path, plan: Path) -> None:
+    stream = MixtureStream(Planned(plan), open_reader(pack), batch_size=4)
+    with pytest.raises(HiveError, match="in_order"):
+        StreamLoader(stream, 2, in_order=False)
+
+
 def test_another_stream_is_refused_with_both_shown(
     pack: Path, plan: Path, planner: Planner
 ) -> None:
@@ -165,6 +199,10 @@ def test_another_stream_is_refused_with_both_shown(
             loader(plan, pack, seed=1).load_state_dict(broken)
     with pytest.raises(HiveError, match="sample 42 of epoch 0"):
         loader(plan, pack, seed=1).load_state_dict(state | {"place": 42})
+    with pytest.raises(HiveError, match="no state of a stream"):
+        loader(plan, pack, seed=1).load_state_dict(state | {"epoch": float("inf")})
+    with pytest.raises(HiveError, match=f"of epoch {10**20}"):
+        loader(plan, pack, seed=1).load_state_dict(state | {"epoch": 10**20})
     with pytest.raises(HiveError, match="version 9"):
         loader(plan, pack, seed=1).load_state_dict(state | {"version": 9})
 

@@ -1,27 +1,44 @@
 from __future__ import annotations
 
 import json
+import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
 import torch
 
-from hive.errors import HiveError
+from hive.errors import HiveError, UnreachableError
 from hive.mixing.plan import Planner
 from hive.mixing.plan_table import PlanTable
 from hive.mixing.render import Rendered, render
 from hive.mixing.roots import PoolRoot
 from hive.mixing.stream import Drawn, FileReader, MixtureStream, PackReader, Planned, open_reader
 from hive.mixing.stream.compact import DONE
+from hive.mixing.stream.recipe import Ingredient
+from hive.pool.store import read_pool
 from hive.tables import MIXTURE_SCHEMA, write_table
 
+WORLD: Any = SimpleNamespace(**runpy.run_path(str(Path(__file__).parent / "world.py")))
 COUNT = 41
+SOURCE = {
+    **{
+        "path": "a",
+        "label": "b",
+        "snr_db": 0.0,
+        "chunk_start_second": 0.0,
+        "chunk_end_second": 1.0,
+    },
+    **{"crop_start_second": 0.0, "crop_end_second": 0.5},
+}
 
 
 def stream(mixtures: Any, where: Path, **options: Any) -> MixtureStream:
@@ -192,6 +209,14 @@ def test_the_compact_plan_is_made_once_and_follows_the_plan(
         ({"mix_id": "x" * 300}, "a mix_id has 300 bytes"),
         ({"sources": None}, "sources is null"),
         ({"sources": [{"path": "a"}]}, "label of a source is null"),
+        ({"sources": []}, "a row has 0 sources"),
+        ({"sources": [SOURCE] * 40}, "a row has 40 sources"),
+        ({"sources": [SOURCE | {"snr_db": np.inf}]}, "snr_db of a source is no number"),
+        ({"sources": [SOURCE | {"applied_weight": np.inf}]}, "weight is infinite"),
+        ({"sources": [SOURCE | {"crop_end_second": 1e9}]}, "crop_start_second 0 .* no interval"),
+        ({"sources": [SOURCE | {"chunk_start_second": -1.0}]}, "chunk_start_second -1 .* no"),
+        ({"sources": [SOURCE | {"chunk_end_second": np.nan}]}, "chunk_end_second nan .* no"),
+        ({"global_normalization_factor": np.inf}, "factor is infinite"),
     ],
 )
 def test_what_cannot_be_streamed_is_named(
@@ -232,6 +257,10 @@ def test_wrong_arguments_are_explained(pack: Path, plan: Path) -> None:
         stream(Planned(plan), pack, targets="two")
     with pytest.raises(HiveError, match="rank and world_size go together"):
         stream(Planned(plan), pack, rank=1)
+    with pytest.raises(HiveError, match="on_error='skip'"):
+        stream(Planned(plan), pack, on_error="skip")
+    with pytest.raises(HiveError, match="41 mixtures are less than a batch of 21 for each of 2"):
+        stream(Planned(plan), pack, batch_size=21, rank=0, world_size=2, drop_last=True)
     with pytest.raises(HiveError, match="rank 2 of 2"):
         stream(Planned(plan), pack, rank=2, world_size=2)
 
@@ -250,3 +279,109 @@ def test_the_identity_can_be_stored(pack: Path, plan: Path, planner: Planner) ->
         identity = stream(mixtures, pack).identity()
         assert json.loads(json.dumps(identity)) == identity
     assert isinstance(open_reader(pack), PackReader)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, np.inf, 1e6])
+def test_a_length_that_no_mixture_has_is_refused(
+    planner: Planner, tmp_path: Path, seconds: float
+) -> None:
+    rows = [row | {"target_duration": seconds} for row in planner.rows(range(2))]
+    write_table(tmp_path / "plan.parquet", rows, MIXTURE_SCHEMA)
+    with pytest.raises(HiveError, match="target_duration"):
+        Planned(tmp_path / "plan.parquet")
+
+
+def test_a_plan_that_is_replaced_under_a_stream_is_noticed(
+    pack: Path, planner: Planner, tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.parquet"
+    write_table(plan, planner.rows(range(4)), MIXTURE_SCHEMA)
+    one = stream(Planned(plan), pack)
+    write_table(plan, planner.rows(range(4, 8)), MIXTURE_SCHEMA)
+    Planned(plan)
+    with pytest.raises(HiveError, match="was replaced while it was being read"):
+        next(iter(one))
+
+
+@pytest.fixture
+def damaged(pool: Path, tmp_path: Path) -> tuple[Path, str]:
+    """A pool with a clip that cannot be read, and the clip's path."""
+    shutil.copytree(pool, tmp_path / "pool")
+    path = read_pool(pool)[0]["path"].to_pylist()[4]
+    (tmp_path / "pool" / path).write_bytes(b"fLaC, but nothing follows")
+    return tmp_path / "pool", path
+
+
+@pytest.mark.parametrize("targets", ["all", "one"])
+@pytest.mark.parametrize("drawn", [False, True])
+def test_a_broken_clip_does_not_end_training(
+    damaged: tuple[Path, str],
+    plan: Path,
+    planner: Planner,
+    rendered: list[Rendered],
+    caplog: pytest.LogCaptureFixture,
+    targets: str,
+    drawn: bool,
+) -> None:
+    """Other mixtures take the place of those that hold it, always the same ones."""
+    where, path = damaged
+    broken = {
+        index
+        for index, one in enumerate(rendered)
+        if path in [source["path"] for source in one.row["sources"]]
+    }
+    assert 0 < len(broken) < COUNT
+    mixtures = Drawn(planner, COUNT) if drawn else Planned(plan)
+    batches = list(stream(mixtures, where, targets=targets))
+    assert [len(batch["index"]) for batch in batches] == [8] * 5 + [1]
+    there = [i for batch in batches for i in batch["index"].tolist()]
+    replaced = [i for batch in batches for i in batch["replaced"].tolist()]
+    assert {i for i in replaced if i >= 0} == broken
+    assert not broken & set(there)
+    asked = [now if before < 0 else before for now, before in zip(there, replaced, strict=True)]
+    assert sorted(asked) == list(range(COUNT))
+    assert len(caplog.records) == len(broken)
+    assert path in caplog.text
+    for batch in batches if targets == "all" else ():
+        assert_rendered(batch, rendered)
+    for row, index in enumerate(batches[0]["index"].tolist() if targets == "one" else ()):
+        stem = rendered[index].sources[int(batches[0]["target_source"][row])]
+        assert np.array_equal(batches[0]["target"][row].numpy() * 32768, stem)
+    resumed = stream(mixtures, where, targets=targets)
+    resumed.seek(0, 16)
+    assert [i for batch in resumed for i in batch["index"].tolist()] == there[16:]
+
+
+def test_evaluation_ends_at_a_broken_clip(damaged: tuple[Path, str], plan: Path) -> None:
+    where, path = damaged
+    for options in ({"shuffle": False}, {"on_error": "raise"}):
+        with pytest.raises(HiveError, match=path):
+            list(stream(Planned(plan), where, **options))
+    assert len(list(stream(Planned(plan), where, shuffle=False, on_error="replace"))) == 6
+
+
+def test_storage_that_is_not_reached_is_no_broken_clip(pool: Path, plan: Path) -> None:
+    def gone(path: str) -> Path:
+        raise UnreachableError(f"{path}: cannot be reached", "check the connection")
+
+    with pytest.raises(UnreachableError):
+        list(MixtureStream(Planned(plan), FileReader(gone), batch_size=8))
+
+
+def test_samples_that_are_no_numbers_are_a_broken_clip(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full(44100, np.nan), 44100, subtype="FLOAT")
+    recipe = Ingredient("a.wav", "Typing", (0.0, 1.0), (0.0, 0.5), 0.0, 1.0)
+    with pytest.raises(HiveError, match=r"a\.wav: holds samples that are not finite"):
+        FileReader(tmp_path.joinpath).read(recipe, 44100, 22050)
+
+
+def test_a_place_in_fresh_mixtures_is_none_in_others(pack: Path, planner: Planner) -> None:
+    assert Drawn(planner, 5).identity() != Drawn(planner, 5, fresh=False).identity()
+    clips = read_pool(pack)[0]
+    column = clips.column_names.index("recording_id")
+    same = pa.array(["r"] * 2 + clips["recording_id"].to_pylist()[2:])
+    other = WORLD.make_planner(clips.set_column(column, "recording_id", same))
+    assert other.settings_hash == planner.settings_hash  # rows do not say it
+    assert Drawn(other, 5).identity() != Drawn(planner, 5).identity()
+    with pytest.raises(HiveError, match="an epoch of 0 mixtures"):
+        Drawn(planner, 0)
