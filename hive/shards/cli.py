@@ -247,8 +247,10 @@ def mix_render(
     find: Find
     if is_published(plan):
         if corpora is None or pool is not None:
+            there = "://" in plan or place(plan).exists()
+            taken = "published metadata" if there else "no such file, so a dataset on the hub"
             raise HiveError(
-                f"{plan}: published metadata, no plan of `hive-bench mix plan`",
+                f"{plan}: {taken}, no plan of `hive-bench mix plan`",
                 "say where its corpora are by --corpora FILE.json, and leave out --pool",
             )
         if not coverage:

@@ -71,8 +71,10 @@ class Prepared:
         """
         _refuse(self.metadata, self.coverage, partial)
         described = self._describe()
-        for split, settings in described.items():
-            if changed := claim(folder / f"{split}.json", settings):
+        claims = {split: folder / f"{split}.json" for split in described}
+        # Those that are there first, so that a run that is refused leaves no new one.
+        for split in sorted(claims, key=lambda split: not claims[split].is_file()):
+            if changed := claim(claims[split], described[split]):
                 raise HiveError(
                     f"{folder}: split {split!r} is there with other mixtures\n{describe(changed)}",
                     "render into another folder, or remove this dataset",

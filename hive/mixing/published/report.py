@@ -44,7 +44,8 @@ def _notes(coverage: Coverage) -> list[str]:
     ]
     if coverage.unusable:
         shown = "; ".join(f"{reject.path}: {reject.reason}" for reject in coverage.rejects[:_SHOWN])
-        notes.append(f"{coverage.unusable} rows cannot be used: {shown}")
+        rows = "row" if coverage.unusable == 1 else "rows"
+        notes.append(f"{coverage.unusable:,} {rows} cannot be used: {shown}")
     if coverage.unknown_labels:
         names = coverage.unknown_labels.most_common(_SHOWN)
         shown = ", ".join(f"{name!r} ({count})" for name, count in names)

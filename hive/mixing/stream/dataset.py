@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
@@ -11,18 +10,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from hive.errors import HiveError, UnreachableError
+from hive.errors import HiveError
 from hive.mixing.stream.division import Division
 from hive.mixing.stream.mixer import Mixer
 from hive.mixing.stream.order import Permutation
 from hive.mixing.stream.readers import Reader
 from hive.mixing.stream.recipe import Mixtures, Recipe
+from hive.mixing.stream.spares import Spares
 from hive.seeding import Stream
 
 Batch = dict[str, Any]
-_LOG = logging.getLogger(__name__)
-#: Tried in place of a mixture that cannot be made; if none can be, it is not the clips' fault.
-_SPARES = 8
 
 
 class MixtureStream(IterableDataset[Any]):
@@ -94,7 +91,7 @@ class MixtureStream(IterableDataset[Any]):
             rank, world_size = _distributed()
         size = 1 if batch_size is None else batch_size
         self.division = Division(len(mixtures), size, rank, world_size, drop_last)
-        if not len(mixtures) or self.division.ends(0):
+        if self.division.ends(0):
             raise HiveError(
                 f"{len(mixtures)} mixtures are less than a batch of {size} for each of "
                 f"{world_size} ranks, and drop_last leaves them out",
@@ -108,7 +105,8 @@ class MixtureStream(IterableDataset[Any]):
         self._shuffle = shuffle
         self._targets = targets
         self._transform = transform
-        self._replace = shuffle if on_error is None else on_error == "replace"
+        replace = shuffle if on_error is None else on_error == "replace"
+        self._spares = Spares(mixtures, seed, replace)
         self._length = int(mixtures.seconds * mixtures.sample_rate)
         # Shared with the workers, which may live longer than an epoch: epoch, and place in it.
         self._cursor = torch.zeros(2, dtype=torch.int64)
@@ -185,7 +183,7 @@ class MixtureStream(IterableDataset[Any]):
             mixer.mix(recipe, list(stems[:count]), batch["mixture"][row].numpy())
             stems[count:] = 0.0
 
-        return [self._made(recipe, row, epoch, make) for row, recipe in enumerate(planned)]
+        return [self._spares.make(recipe, row, epoch, make) for row, recipe in enumerate(planned)]
 
     def _fill_one(
         self, mixer: Mixer, epoch: int, planned: Sequence[Recipe], batch: Batch
@@ -199,7 +197,9 @@ class MixtureStream(IterableDataset[Any]):
             stems[self._target(recipe, epoch)] = batch["target"][row].numpy()
             mixer.mix(recipe, stems, batch["mixture"][row].numpy())
 
-        recipes = [self._made(recipe, row, epoch, make) for row, recipe in enumerate(planned)]
+        recipes = [
+            self._spares.make(recipe, row, epoch, make) for row, recipe in enumerate(planned)
+        ]
         chosen = [self._target(recipe, epoch) for recipe in recipes]
         batch["query"] = [
             recipe.ingredients[number].label for recipe, number in zip(recipes, chosen, strict=True)
@@ -210,36 +210,6 @@ class MixtureStream(IterableDataset[Any]):
     def _target(self, recipe: Recipe, epoch: int) -> int:
         stream = Stream(self._seed, "stream", f"{epoch}/{recipe.index}", "target")
         return stream.integer(len(recipe.ingredients))
-
-    def _made(
-        self, recipe: Recipe, row: int, epoch: int, make: Callable[[Recipe, int], None]
-    ) -> Recipe:
-        """Make a mixture, or another where it cannot be made; return which."""
-        try:
-            make(recipe, row)
-        except UnreachableError:
-            raise
-        except HiveError as error:
-            if not self._replace:
-                raise
-            for spare in self._spares(recipe, epoch):
-                try:
-                    make(spare, row)
-                except UnreachableError:
-                    raise
-                except HiveError:
-                    continue
-                _LOG.warning("%s: replaced by %s: %s", recipe.mix_id, spare.mix_id, error)
-                return spare
-            raise
-        return recipe
-
-    def _spares(self, recipe: Recipe, epoch: int) -> Iterator[Recipe]:
-        """Yield mixtures that may take the place of one; always the same."""
-        stream = Stream(self._seed, "stream", f"{epoch}/{recipe.index}", "spare")
-        first = epoch * len(self._mixtures) if self._mixtures.endless else 0
-        for _ in range(_SPARES):
-            yield self._mixtures.recipes([first + stream.integer(len(self._mixtures))])[0]
 
 
 def _empty(*shape: int) -> Tensor:

@@ -31,7 +31,10 @@ def stop_in_the_middle(command: list[str], out: Path, how: str) -> tuple[int, st
     return process.returncode, told
 
 
-@pytest.mark.parametrize(("how", "code"), [("Ctrl-C", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [("Ctrl-C", 130), pytest.param("SIGTERM", 143, marks=pytest.mark.slow)],
+)
 def test_stopped_it_leaves_nothing_and_goes_on(
     plan: Path, pool: Path, whole: dict[str, str], tmp_path: Path, how: str, code: int
 ) -> None:

@@ -88,6 +88,9 @@ def test_a_lost_connection_is_given_up_in_the_end(
     assert sum(shown) == 5
 
 
+@pytest.mark.parametrize(
+    "elsewhere", ["workers", pytest.param("ray", marks=pytest.mark.slow)], indirect=True
+)
 def test_a_worker_that_is_killed_costs_nothing(
     elsewhere: Engine, shown: list[int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

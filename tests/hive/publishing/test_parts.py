@@ -246,7 +246,8 @@ def test_of_much_private_text_some_is_shown(tmp_path: Path) -> None:
 
 def test_more_files_than_the_hub_takes() -> None:
     def many(count: int, folders: int = 1) -> list[File]:
-        return [replace(file(0, 1), name=f"data/{n % folders}/{n}") for n in range(count)]
+        some = [File(f"data/{n}/x", Path("x"), 1, "0" * 64) for n in range(folders)]
+        return [some[n % folders] for n in range(count)]
 
     check_limits(many(9_999))
     with pytest.raises(HiveError, match="10000 files in data/0: the hub takes fewer") as caught:
