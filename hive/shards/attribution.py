@@ -35,7 +35,7 @@ ATTRIBUTION
 The sounds of this dataset are made of the works below, by their authors, under their licences.
 All were changed: cut to clips, mixed down to one channel, brought to another rate and level, and
 summed with others. The authors endorse neither the dataset nor its use. LICENSES.csv says the same
-for each clip, and in how many mixtures it is.
+for each clip, and in how many mixtures it is; here clips of which the same is said share a line.
 
 LICENCES
 """
@@ -78,12 +78,12 @@ def licence_address(licence: str) -> str:
 
 
 def _works(table: Path) -> Iterator[str]:
-    """Yield one line a work: clips that stand side by side and agree are cut from one."""
+    """Yield one line for clips that stand side by side and agree in all that is said of them."""
     names = ("corpus", "licence", "stated", "attribution", "url")
     for key, rows in groupby(read_csv(table), key=lambda row: tuple(row[name] for name in names)):
         corpus, licence, stated, attribution, url = key
         clips = [row["clip_id"] for row in rows]
-        more = f" and {len(clips) - 1} more clips of it" if len(clips) > 1 else ""
+        more = f" and {len(clips) - 1} more clips" if len(clips) > 1 else ""
         author = attribution or "author not stated"
         where = f" | {url}" if url and url not in attribution else ""
         said = f" (stated as: {stated})" if stated and stated != licence else ""

@@ -87,7 +87,8 @@ def _drawn(split: str, plan: dict[str, Any]) -> list[str]:
         split,
         str(plan.get("seed", "-")),
         f"{plan['seconds']:g} s" if "seconds" in plan else "-",
-        ", ".join(f"{size}: {share:g}" for size, share in shares.items()) or "-",
+        ", ".join(f"{size}: {share / sum(shares.values()):.0%}" for size, share in shares.items())
+        or "-",
         f"{levels[0]:g} to {levels[1]:g} dB" if len(levels) == 2 else "-",
         ", ".join(map(str, plan.get("licences", []))) or "none",
         f"{plan.get('count', '-')}" + (f", as subset {subset}" if subset else ""),

@@ -179,7 +179,7 @@ def test_the_making_is_told(built: Path) -> None:
     facts = read_facts(built)
     text = dataset_card(facts)
     plan = facts.runs["test"]["plan"]
-    assert f"| test | {plan['seed']} | 10 s | 2: 0.5, 3: 0.5 | -5 to 5 dB | none | 3 |" in text
+    assert f"| test | {plan['seed']} | 10 s | 2: 50%, 3: 50% | -5 to 5 dB | none | 3 |" in text
     assert plan["matrix_sha256"][:16] in text
     assert plan["clips_sha256"][:16] in text
     assert f"| hive-bench | {facts.runs['test']['version']} |" in text
@@ -320,7 +320,7 @@ def test_every_work_is_attributed(tmp_path: Path) -> None:
         ],
     )
     assert lines == [
-        f"fsd50k/c1 and 1 more clips of it | Ann, {address} | CC-BY-4.0",
+        f"fsd50k/c1 and 1 more clips | Ann, {address} | CC-BY-4.0",
         "fsd50k/c3 | Bob | GPL-2.0-or-later (stated as: GPL 2+) | https://b.example",
         "fsd50k/c4 | author not stated | CC0-1.0",
         "fsd50k/c5 | =Eve WORKS [2J | CC-BY-4.0",
