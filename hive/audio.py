@@ -241,13 +241,6 @@ def frame_levels(samples: Float, sample_rate: int) -> NDArray[np.uint8]:
     return levels
 
 
-def frame_power(levels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return the mean power of each frame from `frame_levels`."""
-    power: NDArray[np.float64] = 10.0 ** ((levels.astype(np.float64) - 128.0) / 10.0)
-    power[levels == 0] = 0.0
-    return power
-
-
 def bandwidth(samples: Float, sample_rate: int) -> float:
     """Estimate the bandwidth in Hz: where the long-term spectrum last stands above its floor.
 

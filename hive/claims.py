@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from hive.errors import HiveError
 from hive.files import json_text, write_new
 
 
@@ -17,10 +18,21 @@ def claim(path: Path, settings: dict[str, Any]) -> list[tuple[str, Any, Any]]:
 
     Returns:
         What differs from the settings that are there; nothing where the run may go on.
+
+    Raises:
+        HiveError: If what is there are no settings.
     """
     if not path.is_file() and write_new(path, json_text(settings).encode("utf-8")):
         return []
-    return differences(json.loads(path.read_text(encoding="utf-8")), settings)
+    try:
+        there = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        there = None
+    if not isinstance(there, dict):
+        raise HiveError(
+            f"{path}: these are no settings of a run", "remove the file, then run the command again"
+        )
+    return differences(there, settings)
 
 
 def differences(

@@ -29,9 +29,7 @@ TaskWorkers = Annotated[
 ]
 RayAddress = Annotated[
     str | None,
-    typer.Option(
-        help="Ray cluster to join; default $RAY_ADDRESS, without it one is started here."
-    ),
+    typer.Option(help="Ray cluster to join; default $RAY_ADDRESS, without it one is started here."),
 ]
 ShardIndex = Annotated[int, typer.Option(min=0, help="This job's number in an array, from 0.")]
 ShardCount = Annotated[int, typer.Option(min=1, help="Number of jobs in the array.")]

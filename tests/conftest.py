@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+
+# Programs that are started in the background ignore Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before a numerical library is imported and starts its threads: the cores are shared with worker
 # processes, and sums that are split among threads differ in their last digits.

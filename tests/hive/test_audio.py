@@ -118,8 +118,6 @@ def test_frame_levels() -> None:
     samples = np.concatenate([np.zeros(4410), np.full(4410, 0.1), np.full(100, 1.0)])
     levels = audio.frame_levels(samples.astype(np.float32), 44100)
     assert levels.tolist() == [0, 108, 128]
-    power = audio.frame_power(levels)
-    assert power == pytest.approx([0.0, 0.01, 1.0])
 
 
 @pytest.mark.parametrize("cutoff", [4000, 8000, 11025])
