@@ -57,7 +57,10 @@ def check_licences(facts: DatasetFacts, edition: Edition) -> None:
                     found[sentence] += count
     if not found:
         return
-    lines = [f"  {count} mixtures: {text}" for text, count in found.most_common(_SHOWN)]
+    lines = [
+        f"  {count} {'mixture' if count == 1 else 'mixtures'}: {text}"
+        for text, count in found.most_common(_SHOWN)
+    ]
     if len(found) > _SHOWN:
         lines.append(f"  and {len(found) - _SHOWN} more reasons, see the dataset card")
     raise HiveError(

@@ -13,6 +13,8 @@ from hive.errors import HiveError
 Result = TypeVar("Result")
 Say = Callable[[str], None]
 
+#: Seconds before each new try while the hub has not answered at all.
+FIRST_WAITS = (1.0, 2.0, 5.0, 10.0)
 #: Seconds before each new try; about half an hour in all, as a broken line or a restart may take.
 WAITS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 600.0)
 _LONGEST_WAIT = 3600.0

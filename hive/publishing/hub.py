@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hive.errors import HiveError
-from hive.publishing.faults import Say, persistently
+from hive.publishing.faults import FIRST_WAITS, WAITS, Say, persistently
 from hive.publishing.selection import File
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class Repository:
         self.name = name
         self.revision = revision
         self._say = say
+        self._answered = False
         self._api = HfApi(library_name="hive-bench")
 
     @property
@@ -255,7 +256,11 @@ class Repository:
         return {ref.name: ref.target_commit for ref in getattr(refs, kind)}
 
     def _do(self, what: str, action: Callable[[], Result]) -> Result:
-        return persistently(action, what, self._say)
+        # A hub that never answered is probably out of reach; one that did will be back.
+        waits = WAITS if self._answered else FIRST_WAITS
+        result = persistently(action, what, self._say, waits=waits)
+        self._answered = True
+        return result
 
 
 def _addition(file: File) -> CommitOperationAdd:

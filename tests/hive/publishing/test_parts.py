@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from hive.errors import HiveError
 from hive.publishing import checks
-from hive.publishing.faults import WAITS, judge, persistently
+from hive.publishing.faults import FIRST_WAITS, WAITS, judge, persistently
 from hive.publishing.publish import Wish, parse_splits
 from hive.publishing.selection import File, check_limits
 from hive.publishing.transfer import _in_threads, batches
@@ -283,3 +283,17 @@ def test_wishes_that_cannot_be(tmp_path: Path) -> None:
     assert parse_splits("none") == ()
     with pytest.raises(HiveError, match="'dev' is no split"):
         parse_splits("dev")
+
+
+def test_a_hub_that_never_answers_is_given_up_soon() -> None:
+    waited: list[float] = []
+    asked = 0
+
+    def away() -> str:
+        nonlocal asked
+        asked += 1
+        raise requests.ConnectionError("no route")
+
+    with pytest.raises(HiveError, match="the connection broke"):
+        persistently(away, "asking the hub", lambda _: None, waits=FIRST_WAITS, sleep=waited.append)
+    assert (asked, tuple(waited)) == (len(FIRST_WAITS) + 1, FIRST_WAITS)
