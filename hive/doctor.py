@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 _DISTRIBUTION = "hive-bench"
+#: Packages of extras: name, extra, and what they are for.
+_EXTRAS = (("ray", "ray", "--engine ray"), ("s3fs", "s3", "s3:// addresses"))
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ def examine() -> list[Finding]:
     return [
         *_python(),
         *_packages(),
+        *_extras(),
         _audio_columns(),
         *_accelerators(),
         _disk(),
@@ -82,6 +85,17 @@ def _packages() -> Iterator[Finding]:
         yield Finding(
             requirement.name, found, good, True, "" if good else f'pip install "{requirement}"'
         )
+
+
+def _extras() -> Iterator[Finding]:
+    """Tell of packages that only some commands need."""
+    for name, extra, what in _EXTRAS:
+        try:
+            found, good = version(name), True
+        except PackageNotFoundError:
+            found, good = "not installed", False
+        remedy = "" if good else f"pip install '{_DISTRIBUTION}[{extra}]'"
+        yield Finding(f"{name} ({what})", found, good, False, remedy)
 
 
 def _audio_columns() -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -163,6 +164,22 @@ def test_doctor_finds_everything_that_is_required(
     code, out, _ = command(capsys, "doctor", "--json")
     found = {each["what"]: each for each in json.loads(out)}
     assert found['load_dataset("hive", ...)']["found"] == "mini"
+
+
+def test_doctor_tells_of_packages_that_only_some_commands_need(
+    hf_cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(name: str) -> str:
+        if name == "ray":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return importlib.metadata.version(name)
+
+    monkeypatch.setattr("hive.doctor.version", version)
+    code, out, _ = command(capsys, "doctor", "--json")
+    found = {each["what"]: each for each in json.loads(out)}
+    ray = found["ray (--engine ray)"]
+    assert (code, ray["ok"], ray["remedy"]) == (0, False, "pip install 'hive-bench[ray]'")
+    assert found["s3fs (s3:// addresses)"]["ok"]
 
 
 def test_help_imports_nothing_heavy() -> None:
