@@ -42,6 +42,14 @@ class EngineKind(str, Enum):
     ray = "ray"
 
 
+class Split(str, Enum):
+    """A split of a dataset."""
+
+    train = "train"
+    validation = "validation"
+    test = "test"
+
+
 EngineOption = Annotated[
     EngineKind, typer.Option("--engine", help="Processes of this machine, or Ray.")
 ]

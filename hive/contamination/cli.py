@@ -14,20 +14,13 @@ from hive.options import (
     EngineOption,
     JsonFlag,
     RayAddress,
+    Split,
     Workers,
     make_engine,
     place_option,
 )
 
 app = typer.Typer()
-
-
-class Split(str, Enum):
-    """A split."""
-
-    train = "train"
-    validation = "validation"
-    test = "test"
 
 
 class AgainstSplit(str, Enum):

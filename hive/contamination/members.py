@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hive.errors import HiveError
+from hive.shards.tar import damage_told
 
 _LARGEST = 1 << 30
 
@@ -21,20 +22,17 @@ def read_members(shard: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[s
     Raises:
         HiveError: If the shard is missing or damaged.
     """
-    try:
-        with shard.open("rb") as handle, tarfile.open(fileobj=handle, mode="r:") as archive:
-            for info in archive:
-                if not wanted(info.name) or (member := archive.extractfile(info)) is None:
-                    continue
-                if info.size > _LARGEST:  # which a small file may claim, as a sparse member
-                    raise HiveError(
-                        f"{shard}: {info.name} has {info.size} bytes, which no stem has",
-                        "render or download it again",
-                    )
-                yield info.name, member.read()
-    except FileNotFoundError as error:
-        raise HiveError(f"{shard}: no such shard", "check the path") from error
-    except (tarfile.TarError, EOFError) as error:
-        raise HiveError(
-            f"{shard}: damaged shard ({error})", "render or download it again"
-        ) from error
+    with (
+        damage_told(shard),
+        shard.open("rb") as handle,
+        tarfile.open(fileobj=handle, mode="r:") as archive,
+    ):
+        for info in archive:
+            if not wanted(info.name) or (member := archive.extractfile(info)) is None:
+                continue
+            if info.size > _LARGEST:  # which a small file may claim, as a sparse member
+                raise HiveError(
+                    f"{shard}: {info.name} has {info.size} bytes, which no stem has",
+                    "render or download it again",
+                )
+            yield info.name, member.read()

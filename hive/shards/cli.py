@@ -17,6 +17,7 @@ from hive.options import (
     Seed,
     ShardCount,
     ShardIndex,
+    Split,
     TaskWorkers,
     Workers,
     make_engine,
@@ -45,14 +46,6 @@ class Bits(str, Enum):
 
     b16 = "16"
     b24 = "24"
-
-
-class Split(str, Enum):
-    """A split of a dataset."""
-
-    train = "train"
-    validation = "validation"
-    test = "test"
 
 
 def as_count(text: str) -> int:

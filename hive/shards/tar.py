@@ -118,15 +118,28 @@ def iterate_members(path: Path, reader: HashingReader | None = None) -> Iterator
     Raises:
         HiveError: If the file is missing or damaged.
     """
-    try:
+    with damage_told(path), contextlib.ExitStack() as opened:
         _check_end(path)
-        with contextlib.ExitStack() as opened:
-            source = reader or opened.enter_context(open_stream(path))
-            archive = tarfile.open(fileobj=cast("IO[bytes]", source), mode="r|")  # noqa: SIM115
-            for info in opened.enter_context(archive):
-                handle = archive.extractfile(info)
-                if handle is not None:
-                    yield info.name, handle.read()
+        source = reader or opened.enter_context(open_stream(path))
+        archive = tarfile.open(fileobj=cast("IO[bytes]", source), mode="r|")  # noqa: SIM115
+        for info in opened.enter_context(archive):
+            handle = archive.extractfile(info)
+            if handle is not None:
+                yield info.name, handle.read()
+
+
+@contextlib.contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Turn what is wrong with a shard that is read into an error that names it.
+
+    Args:
+        path: The shard.
+
+    Raises:
+        HiveError: If the file is missing or damaged.
+    """
+    try:
+        yield
     except FileNotFoundError as error:
         raise HiveError(f"{path}: no such shard", "check the path") from error
     except (tarfile.TarError, EOFError) as error:
