@@ -1,0 +1,1 @@
+"""AudioSep: ResUNet30 conditioned on a text query."""

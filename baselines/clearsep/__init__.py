@@ -1,0 +1,1 @@
+"""ClearSep: the separator of CLAPSep, with positive and negative queries."""

@@ -1,0 +1,1 @@
+"""What networks are trained on: examples drawn from mixtures, and their augmentation."""

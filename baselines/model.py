@@ -1,0 +1,64 @@
+"""What a separation network of this repository offers to the trainer and to the separator.
+
+A network takes mixtures and one condition vector a mixture, and gives estimates. What the vector is
+made of, positive and negative query embeddings, is the network's affair (`condition`); where the
+embeddings come from is that of its query encoder (`baselines.queries`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from baselines.queries.encoder import QueryEncoder
+
+
+class SeparationModel(nn.Module):
+    """A network that extracts what a condition names, at one rate, mono.
+
+    Attributes:
+        name: Name of the architecture, as configurations write it.
+        sample_rate: Rate it works at, Hz.
+        takes_negatives: Whether `condition` uses negative embeddings.
+        window_seconds: Length it was trained at: longer sound is cut into such windows.
+        encoder: Makes embeddings of queries; its parameters, if any, train with the network.
+    """
+
+    name: ClassVar[str]
+    takes_negatives: ClassVar[bool]
+    sample_rate: int
+    window_seconds: float
+    encoder: QueryEncoder
+
+    def condition(self, positive: Tensor, negative: Tensor) -> Tensor:
+        """Join the embeddings of what to keep and what to drop.
+
+        Args:
+            positive: Shape (B, E); zeros in a row without a positive query.
+            negative: Shape (B, E); zeros in a row without negative queries.
+
+        Returns:
+            Condition vectors, shape (B, D).
+        """
+        raise NotImplementedError
+
+    def forward(self, mixture: Tensor, condition: Tensor) -> Tensor:
+        """Separate.
+
+        Args:
+            mixture: Shape (B, T) at `sample_rate`, full scale 1.0.
+            condition: Shape (B, D), from `condition`.
+
+        Returns:
+            Estimates, shape (B, T).
+        """
+        raise NotImplementedError
+
+    def separate(self, mixture: Tensor, positive: Any, negative: Any) -> Tensor:
+        """Encode prepared queries and separate; see `QueryEncoder.prepare`."""
+        estimate: Tensor = self(
+            mixture, self.condition(self.encoder(positive), self.encoder(negative))
+        )
+        return estimate

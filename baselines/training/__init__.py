@@ -1,0 +1,1 @@
+"""Training of separation networks: configuration, task, data, callbacks and command."""
