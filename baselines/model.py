@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
+from baselines.pretrained import Pretrained
+
 if TYPE_CHECKING:
     from baselines.queries.encoder import QueryEncoder
 
 
-class SeparationModel(nn.Module):
+class SeparationModel(nn.Module, Pretrained):
     """A network that extracts what a condition names, at one rate, mono.
 
     Attributes:
@@ -24,6 +26,7 @@ class SeparationModel(nn.Module):
         takes_negatives: Whether `condition` uses negative embeddings.
         window_seconds: Length it was trained at: longer sound is cut into such windows.
         encoder: Makes embeddings of queries; its parameters, if any, train with the network.
+        config: What it was built from, a pydantic model with a field `encoder`.
     """
 
     name: ClassVar[str]
@@ -31,6 +34,7 @@ class SeparationModel(nn.Module):
     sample_rate: int
     window_seconds: float
     encoder: QueryEncoder
+    config: Any
 
     def condition(self, positive: Tensor, negative: Tensor) -> Tensor:
         """Join the embeddings of what to keep and what to drop.

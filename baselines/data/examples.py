@@ -28,3 +28,11 @@ class Examples(NamedTuple):
     negative: list[Query]
     num_sources: Tensor
     mix_id: list[str]
+
+    def pin_memory(self) -> Examples:
+        """Return the batch with its tensors in page-locked memory, for loaders that ask for it."""
+        return self._replace(
+            mixture=self.mixture.pin_memory(),
+            target=self.target.pin_memory(),
+            num_sources=self.num_sources.pin_memory(),
+        )

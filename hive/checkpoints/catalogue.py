@@ -1,19 +1,37 @@
-"""The checkpoints that Hive knows. To add one, add an entry to `CATALOGUE`."""
+"""The checkpoints that Hive knows. To add one, add an entry to `CATALOGUE`.
+
+Packages that bring networks of their own offer the checkpoints of these, with what converts them,
+as a `Collection` under the entry-point group `hive_bench.checkpoints`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import PurePosixPath
 
 from hive.errors import HiveError
+
+GROUP = "hive_bench.checkpoints"
 
 
 @dataclass(frozen=True)
 class HubFiles:
-    """Files of a repository on the Hugging Face hub, at one commit."""
+    """Files of a repository on the Hugging Face hub, at one commit.
+
+    Attributes:
+        repo: OWNER/NAME.
+        revision: Commit.
+        files: Their names there.
+        space: Whether the repository is one of the hub's Spaces, not of its models.
+    """
 
     repo: str
     revision: str
     files: tuple[str, ...]
+    space: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,10 +53,10 @@ class Checkpoint:
 
     Attributes:
         name: What the command line and `path` take.
-        kind: Name of its converter in `hive.checkpoints.install`.
+        kind: Name of its converter in `hive.checkpoints.install` or in its collection.
         repo: Repository on the Hugging Face hub.
         revision: Commit of the repository.
-        filename: File in the repository.
+        filename: File in the repository, with its folder there.
         licence: Licence as the repository states it.
         purpose: Who uses it, in a few words.
         sha256: Hash of the published file; None if nobody has written it down, and only `fetch` can
@@ -47,6 +65,7 @@ class Checkpoint:
         tokenizer: Files of the text tower's tokenizer; None if the model has none.
         companions: Files that belong to the weights; `convert` expects them beside `filename`.
         weights: Name of the file with the weights in the store.
+        space: Whether the repository is one of the hub's Spaces, not of its models.
     """
 
     name: str
@@ -61,17 +80,40 @@ class Checkpoint:
     tokenizer: HubFiles | None = None
     companions: tuple[Companion, ...] = ()
     weights: str = "model.safetensors"
+    space: bool = False
 
     @property
     def files(self) -> HubFiles:
         """The file and its companions, the file first."""
-        names = (self.filename, *(companion.filename for companion in self.companions))
-        return HubFiles(self.repo, self.revision, names)
+        beside = (str(PurePosixPath(self.filename).with_name(c.filename)) for c in self.companions)
+        return HubFiles(self.repo, self.revision, (self.filename, *beside), self.space)
 
     @property
     def url(self) -> str:
         """Where a browser finds the file."""
-        return f"https://huggingface.co/{self.repo}/resolve/{self.revision}/{self.filename}"
+        repo = f"spaces/{self.repo}" if self.space else self.repo
+        return f"https://huggingface.co/{repo}/resolve/{self.revision}/{self.filename}"
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What another package offers: its checkpoints, and the converters of their kinds.
+
+    Attributes:
+        checkpoints: The checkpoints.
+        converters: By kind, where the `Converter` is: "module", or "module:attribute".
+
+    Raises:
+        ValueError: If a kind has no converter.
+    """
+
+    checkpoints: tuple[Checkpoint, ...]
+    converters: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        without = {entry.kind for entry in self.checkpoints} - self.converters.keys()
+        if without:
+            raise ValueError(f"kinds without a converter: {', '.join(sorted(without))}")
 
 
 _ROBERTA = HubFiles(
@@ -180,9 +222,43 @@ CATALOGUE: tuple[Checkpoint, ...] = (
 )
 
 
+@lru_cache
+def collections() -> tuple[Collection, ...]:
+    """Return what other packages offer, by the names of their entry points.
+
+    Raises:
+        HiveError: If one cannot be loaded, naming its entry point.
+    """
+    found: dict[str, Collection] = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda each: each.name):
+        try:
+            loaded = entry.load()
+        except Exception as error:  # whatever the import of a foreign package raises
+            raise HiveError(
+                f"entry point {entry.name} of {GROUP}: {entry.value} cannot be loaded ({error})",
+                "mend or uninstall the package that it belongs to",
+            ) from error
+        if not isinstance(loaded, Collection):
+            raise HiveError(
+                f"entry point {entry.name} of {GROUP}: {entry.value} is no Collection",
+                "mend or uninstall the package that it belongs to",
+            )
+        found.setdefault(entry.value, loaded)
+    return tuple(found.values())
+
+
+def known() -> tuple[Checkpoint, ...]:
+    """Return all checkpoints: our own, then those of other packages; names occur once."""
+    offered = (entry for each in collections() for entry in each.checkpoints)
+    found: dict[str, Checkpoint] = {}
+    for entry in (*CATALOGUE, *offered):
+        found.setdefault(entry.name, entry)
+    return tuple(found.values())
+
+
 def names(kind: str | None = None) -> tuple[str, ...]:
     """Return the names of all checkpoints, or of those of one kind."""
-    return tuple(entry.name for entry in CATALOGUE if kind in (None, entry.kind))
+    return tuple(entry.name for entry in known() if kind in (None, entry.kind))
 
 
 def find(name: str) -> Checkpoint:
@@ -191,7 +267,10 @@ def find(name: str) -> Checkpoint:
     Raises:
         HiveError: If there is none.
     """
-    for entry in CATALOGUE:
+    for entry in CATALOGUE:  # these need no other package to be loaded
+        if entry.name == name:
+            return entry
+    for entry in known():
         if entry.name == name:
             return entry
     raise HiveError(f"checkpoint {name!r} is not known", suggestion(name, names()))

@@ -21,9 +21,9 @@ def list_checkpoints(
     Example: hive-bench checkpoints list
     """
     from hive import console
-    from hive.checkpoints.catalogue import CATALOGUE
+    from hive.checkpoints.catalogue import names
 
-    rows = [_row(entry.name) for entry in CATALOGUE]
+    rows = [_row(name) for name in names()]
     if as_json:
         console.print_json(rows)
         return

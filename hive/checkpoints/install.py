@@ -13,13 +13,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from hive.checkpoints.catalogue import Checkpoint, HubFiles, find
+from hive.checkpoints.catalogue import Checkpoint, HubFiles, collections, find
 from hive.checkpoints.sniff import is_zip
 from hive.checkpoints.store import MANIFEST, SCHEMA, VARIABLE, Status, inspect, path, remedy
 from hive.errors import HiveError
 from hive.files import TEMPORARY_SUFFIX, sha256_file, write_bytes, write_json
 
-#: Kind of a checkpoint -> module that is its `Converter`.
+#: Kind of a checkpoint -> module that is its `Converter`; other packages offer others.
 _CONVERTERS = {
     "clap": "hive.checkpoints.clap",
     "tagger": "hive.checkpoints.tagger",
@@ -29,7 +29,7 @@ _PACKAGES = ("hive-bench", "numpy", "safetensors", "torch", "transformers")
 
 
 class Converter(Protocol):
-    """What the module of a kind of checkpoint offers."""
+    """What the module, or object, of a kind of checkpoint offers."""
 
     REVISION: int
 
@@ -234,9 +234,11 @@ def _tokenizer_repo(entry: Checkpoint) -> str:
 def _download(files: HubFiles, entry: Checkpoint) -> list[Path]:
     from huggingface_hub import hf_hub_download
 
+    kind: dict[str, Any] = {"repo_type": "space"} if files.space else {}
     try:
         return [
-            Path(hf_hub_download(files.repo, file, revision=files.revision)) for file in files.files
+            Path(hf_hub_download(files.repo, file, revision=files.revision, **kind))
+            for file in files.files
         ]
     except OSError as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -253,12 +255,18 @@ def _download(files: HubFiles, entry: Checkpoint) -> list[Path]:
         raise HiveError(
             f"{' and '.join(files.files)} of {files.repo} cannot be fetched ({reason[:200]})",
             f"connect and run the same command again, or {by_hand}; then "
-            f"hive-bench checkpoints convert {entry.filename} --name {entry.name}{option}",
+            f"hive-bench checkpoints convert {Path(entry.filename).name} --name {entry.name}"
+            f"{option}",
         ) from error
 
 
 def _converter(entry: Checkpoint) -> Converter:
-    return cast(Converter, import_module(_CONVERTERS[entry.kind]))
+    target = _CONVERTERS.get(entry.kind) or next(
+        each.converters[entry.kind] for each in collections() if entry in each.checkpoints
+    )
+    module, _, attribute = target.partition(":")
+    found = import_module(module)
+    return cast(Converter, getattr(found, attribute) if attribute else found)
 
 
 @contextmanager

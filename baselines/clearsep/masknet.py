@@ -1,0 +1,72 @@
+"""The mask network: attention over the frames of the mixture's spectrum and the decoder's features.
+
+CLAPSep (arXiv 2402.17455) section III: transformer layers that normalise after adding (Vaswani et
+al., 2017), without positions, as the decoder's features tell them.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from baselines.clearsep.config import ClearSepConfig
+from baselines.clearsep.swin import initialise
+
+_MOMENTUM = 0.01
+
+
+class Layer(nn.Module):
+    """Self-attention and a hidden layer with ReLU, each followed by a LayerNorm."""
+
+    def __init__(self, width: int, heads: int, hidden: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        self.norm1 = nn.LayerNorm(width)
+        self.fc1 = nn.Linear(width, hidden)
+        self.fc2 = nn.Linear(hidden, width)
+        self.norm2 = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the layer to frames, shape (B, frames, width)."""
+        qkv = self.qkv(x).unflatten(-1, (3, self.heads, -1))
+        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        out = functional.scaled_dot_product_attention(query, key, value)
+        x = self.norm1(x + self.proj(out.transpose(1, 2).flatten(2)))
+        hidden: Tensor = self.norm2(x + self.fc2(functional.relu(self.fc1(x))))
+        return hidden
+
+
+class MaskNet(nn.Module):
+    """From magnitudes and features to the logits of a mask."""
+
+    def __init__(self, config: ClearSepConfig) -> None:
+        super().__init__()
+        self.spectrum_norm = nn.BatchNorm1d(config.bins, momentum=_MOMENTUM)
+        self.input = nn.Linear(config.bins + config.mels, config.mask_width)
+        self.input_norm = nn.LayerNorm(config.mask_width)
+        self.layers = nn.ModuleList(
+            Layer(config.mask_width, config.mask_heads, config.mask_ff)
+            for _ in range(config.mask_layers)
+        )
+        self.output = nn.Linear(config.mask_width, config.bins)
+        self.apply(initialise)
+
+    def forward(self, magnitude: Tensor, features: Tensor) -> Tensor:
+        """Compute the logits.
+
+        Args:
+            magnitude: Of the mixture's spectrum, shape (B, frames, bins).
+            features: From the decoder, shape (B, frames, mels).
+
+        Returns:
+            Shape (B, frames, bins).
+        """
+        spectrum = self.spectrum_norm(magnitude.transpose(1, 2)).transpose(1, 2)
+        x = self.input_norm(self.input(torch.cat([spectrum, features.to(spectrum.dtype)], dim=-1)))
+        for layer in self.layers:
+            x = layer(x)
+        logits: Tensor = self.output(x)
+        return logits

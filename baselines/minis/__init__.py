@@ -1,0 +1,1 @@
+"""Two small trained networks that come with the package, and how they were made."""

@@ -1,0 +1,325 @@
+"""The networks of this repository as models of the benchmark and of `hive-bench separate`.
+
+A network is called on windows of the length that it was trained with. One that declares how much
+of a window to keep (`context_seconds`, `centre_seconds`: AudioSep's 1 + 3 + 1 s) gets windows that
+overlap by their context; others (ClearSep, whose attention reaches over the whole window) get
+windows that overlap by a tenth and are cross-faded. Sound of up to one window is separated whole.
+
+This module is imported to list the models: torch is imported by what is called only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from baselines.adapter import Adapter
+from baselines.facts import Facts, Weights
+from baselines.windows import Windows
+from hive.errors import HiveError
+from hive.separator import Query
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from baselines.model import SeparationModel
+
+PRECISIONS = ("fp32", "bf16")
+_FADE = 0.1  # of a window
+
+
+class NetworkSeparator(Adapter):
+    """A network and its query encoder.
+
+    Args:
+        model: The network, in evaluation mode.
+        name: Name in results.
+        weights: Where its weights come from.
+        device: Torch device.
+        precision: "fp32", or "bf16" for automatic mixed precision.
+        compile: Whether to compile the network; worth it for many windows.
+        batch_size: Most windows in one call.
+        window: Length of a window in seconds, for networks that take others than the one they were
+            trained with; None for that.
+        emulate_negatives: Whether what the network finds for negative queries is taken out of the
+            mixture before it is asked for the positive one, in place of telling it.
+
+    Raises:
+        HiveError: If an option has a wrong value.
+    """
+
+    def __init__(
+        self,
+        model: SeparationModel,
+        *,
+        name: str,
+        weights: Weights | None = None,
+        device: str = "cpu",
+        precision: str = "fp32",
+        compile: bool = False,
+        batch_size: int = 4,
+        window: float | None = None,
+        emulate_negatives: bool = False,
+    ) -> None:
+        if precision not in PRECISIONS:
+            raise HiveError(
+                f"model {name}: precision {precision!r} is not known",
+                f"choose from {', '.join(PRECISIONS)}",
+            )
+        negatives = "native" if model.takes_negatives else "refused"
+        facts = Facts(
+            name=name,
+            native_rate=model.sample_rate,
+            windows=_windows(model, name, window),
+            negatives="emulated" if emulate_negatives else negatives,  # type: ignore[arg-type]
+            weights=weights,
+        )
+        super().__init__(facts, device=device, windows_at_once=batch_size)
+        self._model = self.network = model.to(device)
+        self._precision = precision
+        self._separate: Callable[..., Tensor] = model
+        if compile:
+            import torch
+
+            self._separate = torch.compile(model)
+        self.details.update(
+            architecture=model.name,
+            config=model.config.model_dump(mode="json", exclude={"encoder"}),
+            encoder=model.encoder.config(),
+            precision=precision,
+            compiled=compile,
+        )
+
+    def meaning(self, text: str) -> str:
+        """Return what the query encoder takes a text for."""
+        return self._model.encoder.meaning(text)
+
+    def call(
+        self, windows: Tensor, queries: Sequence[Query], generators: Sequence[Generator]
+    ) -> Tensor:
+        """Separate windows, shape (N, L)."""
+        model, device = self._model, windows.device
+        positive = model.encoder.prepare([(query.text,) if query.text else () for query in queries])
+        negative = model.encoder.prepare([query.negatives for query in queries])
+        condition = model.condition(
+            model.encoder(positive.to(device)), model.encoder(negative.to(device))
+        )
+        with self._autocast(device.type):
+            return self._separate(windows, condition)
+
+    def _autocast(self, kind: str) -> contextlib.AbstractContextManager[Any]:
+        import torch
+
+        if self._precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(kind, dtype=torch.bfloat16)
+
+
+def _windows(model: SeparationModel, name: str, seconds: float | None) -> Windows:
+    """Return the windows of a network: kept centres, or cross-faded."""
+    context: float | None = getattr(model, "context_seconds", None)
+    if context is None and (seconds or 0) > model.window_seconds:
+        raise HiveError(
+            f"model {name}: it takes windows of {model.window_seconds:g} s, not {seconds:g} s",
+            "give a shorter window, or none",
+        )
+    try:
+        if context is None:
+            length = model.window_seconds if seconds is None else seconds
+            return Windows(length, fade=_FADE * length)
+        centre: float = model.centre_seconds  # type: ignore[assignment]
+        return Windows(2 * context + centre if seconds is None else seconds, context=context)
+    except ValueError as error:
+        raise HiveError(
+            f"model {name}: windows of {seconds:g} s leave nothing to keep",
+            "give a longer window",
+        ) from error
+
+
+class SavedNetwork(NetworkSeparator):
+    """A network of a folder, of the hub, or trained here: `trained:FOLDER`.
+
+    Args:
+        source: Folder of a saved network or of a run of `hive-bench train`, or OWNER/NAME on the
+            hub.
+        device: Torch device.
+        precision: See `NetworkSeparator`; so are the four below.
+        compile: Likewise.
+        batch_size: Likewise.
+        window: Likewise.
+        emulate_negatives: Likewise.
+
+    Raises:
+        HiveError: If the network is not there or cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        *,
+        device: str = "cpu",
+        precision: str = "fp32",
+        compile: bool = False,
+        batch_size: int = 4,
+        window: float | None = None,
+        emulate_negatives: bool = False,
+    ) -> None:
+        from baselines.locations import locate
+        from baselines.pretrained import load_folder
+
+        folder = locate(_exported(source))
+        model = load_folder(folder, device=device)
+        if self._architecture not in ("", model.name):
+            raise HiveError(
+                f"model {self._name}: {folder} holds the architecture {model.name}, not "
+                f"{self._architecture}",
+                f"use --model trained:{source}",
+            )
+        if callable(merge := getattr(model, "merge", None)):
+            merge()  # what was adapted becomes plain weights: the same function, faster
+        super().__init__(
+            model,
+            name=self._name or folder.name,
+            weights=_weights(source, folder),
+            device=device,
+            precision=precision,
+            compile=compile,
+            batch_size=batch_size,
+            window=window,
+            emulate_negatives=emulate_negatives,
+        )
+
+    _name: ClassVar[str] = ""
+    _architecture: ClassVar[str] = ""
+
+
+class _Named(SavedNetwork):
+    """A network that is registered by name; with `weights`, its architecture with other ones."""
+
+    sample_rate = 32000
+    generative = False
+    takes_negatives = False
+
+    def __init__(
+        self,
+        *,
+        weights: str = "",
+        device: str = "cpu",
+        precision: str = "fp32",
+        compile: bool = False,
+        batch_size: int = 4,
+        window: float | None = None,
+        emulate_negatives: bool = False,
+    ) -> None:
+        for missing in self.missing(weights):
+            raise missing
+        super().__init__(
+            weights or self._name,
+            device=device,
+            precision=precision,
+            compile=compile,
+            batch_size=batch_size,
+            window=window,
+            emulate_negatives=emulate_negatives,
+        )
+
+    @classmethod
+    def missing(cls, weights: str = "") -> list[HiveError]:
+        """Return what stands in the way: nothing where `weights` are given."""
+        from baselines.locations import locate
+
+        if weights:
+            return []
+        try:
+            locate(cls._name)
+        except HiveError as error:
+            return [error]
+        return []
+
+
+class AudioSepMini(_Named):
+    """AudioSep at 32 kHz, small and trained here, for the 283 classes; part of the package."""
+
+    _name, _architecture = "audiosep-mini", "audiosep"
+
+
+class ClearSepMini(_Named):
+    """ClearSep at 32 kHz, small and trained here, for the 283 classes; part of the package."""
+
+    _name, _architecture = "clearsep-mini", "clearsep"
+    takes_negatives = True
+
+
+class AudioSep(_Named):
+    """AudioSep as its authors published it, 4 million steps: ResUNet30, text queries by CLAP."""
+
+    _name, _architecture = "audiosep", "audiosep"
+
+
+class AudioSepHive(_Named):
+    """AudioSep as the authors of Hive trained it on Hive."""
+
+    _name, _architecture = "audiosep-hive", "audiosep"
+
+
+class ClapSep(_Named):
+    """CLAPSep as its authors published it: HTSAT with LoRA, positive and negative queries."""
+
+    _name, _architecture = "clapsep", "clearsep"
+    takes_negatives = True
+
+
+class ClearSep(_Named):
+    """ClearSep with weights of your own: CLAPSep's network, trained as ClearSep's paper says."""
+
+    _name, _architecture = "clearsep", "clearsep"
+    takes_negatives = True
+
+    @classmethod
+    def missing(cls, weights: str = "") -> list[HiveError]:
+        """Return that weights are to be given, because none are published."""
+        if weights:
+            return []
+        return [
+            HiveError(
+                "no weights of ClearSep are published",
+                "give --option weights=FOLDER or OWNER/NAME, train it, or use clapsep",
+            )
+        ]
+
+
+def _exported(source: str) -> str:
+    """Return the network's folder in the folder of a run; anything else as it is."""
+    model = Path(source).expanduser() / "model"
+    return str(model) if model.is_dir() else source
+
+
+def _weights(source: str, folder: Path) -> Weights:
+    """Return where the weights of a folder come from, as far as the files beside them say."""
+    from baselines.storage import CARD, WEIGHTS
+    from hive.checkpoints import catalogue, store
+    from hive.files import sha256_file
+
+    digest = sha256_file(folder / WEIGHTS)
+    if folder.parent == store.root() and (folder / store.MANIFEST).is_file():
+        origin = store.inspect(folder.name).manifest.get("source", {})
+        if origin.get("published"):
+            licence = catalogue.find(folder.name).licence
+            return Weights(origin["repo"], origin["file"], origin["revision"], digest, licence)
+    # The hub's client keeps a commit in a folder of its name.
+    revision = folder.name if folder.parent.name == "snapshots" else None
+    return Weights(source, WEIGHTS, revision, digest, _licence(folder / CARD))
+
+
+def _licence(card: Path) -> str | None:
+    """Return the licence that a model card states."""
+    import yaml
+
+    try:
+        _, head, _ = card.read_text(encoding="utf-8").split("---\n", 2)
+        stated = str(yaml.safe_load(head)["license"])
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        return None
+    return None if stated == "unknown" else stated
