@@ -18,7 +18,8 @@ one), and returns a `Separator` or `OracleSeparator`. Beyond that protocol a mod
 - an `items` parameter of `separate`, which then gets one `hive.inference.Item` a row;
 - `name`, `checkpoint_sha256`, `details` (a dictionary for the record) and `close()`;
 - on the factory, a static method `missing()`: the `HiveError`s that stand in the way of using it
-  on this machine, each with its remedy.
+  on this machine, each with its remedy; what it has of the factory's options among its parameters
+  (`weights`) it is told.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def load(
             model needs is missing, or what the factory returns is no separator.
     """
     factory, arguments = _resolve(spec)
-    missing = _missing(factory)
+    missing = _missing(factory, options)
     if missing:
         raise HiveError(f"model {spec}: {missing[0].problem}", missing[0].remedy)
     parameters = _parameters(factory)
@@ -225,9 +226,14 @@ def _describe(entry: EntryPoint) -> Listing:
     )
 
 
-def _missing(factory: Callable[..., Any]) -> list[HiveError]:
+def _missing(
+    factory: Callable[..., Any], options: Mapping[str, str] | None = None
+) -> list[HiveError]:
     check = getattr(factory, "missing", None)
-    return list(check()) if check is not None else []
+    if check is None:
+        return []
+    known = _parameters(check)
+    return list(check(**{name: text for name, text in (options or {}).items() if name in known}))
 
 
 def _parameters(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -185,12 +185,14 @@ def _read_clap(clap: Path, config: ClearSepConfig) -> _Source:
     """Read the audio encoder of a CLAP."""
     if not clap.is_dir():
         return _read(clap, keys.DROPPED_OF_CLAP, config, _CLAP_REMEDY)
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors import SafetensorError, safe_open
 
     file = clap / _WEIGHTS
     try:
-        return _Source(file, _CLAP_REMEDY, keys.from_transformers(load_file(file)), {})
+        with safe_open(file, framework="pt") as opened:
+            names = [name for name in opened.keys() if name.startswith(keys.TOWER)]  # noqa: SIM118
+            state = {name: opened.get_tensor(name) for name in names}
+        return _Source(file, _CLAP_REMEDY, keys.from_transformers(state), {})
     except (OSError, SafetensorError) as error:
         raise HiveError(f"{file}: is no converted CLAP ({error})", _CLAP_REMEDY) from error
 

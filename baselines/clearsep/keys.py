@@ -15,6 +15,8 @@ from torch import Tensor
 TRANSFORM = "fixed front end, which is computed"
 SHAPES = "indices and masks that follow from the shapes"
 CLASSIFIER = "CLAP's classifier and last normalisation, which separation does not use"
+TOWER = "audio_model.audio_encoder."
+"""Start of the names of the audio encoder in transformers' `ClapModel`."""
 QUERY = "query encoder, a checkpoint of its own"
 
 Rules = tuple[tuple[re.Pattern[str], str], ...]
@@ -53,7 +55,7 @@ _PUBLISHED = (
     (re.compile(r"^(mask_net\.layers\.\d+)\.linear(\d)\."), r"\1.fc\2."),
 )
 _TRANSFORMERS = (
-    (re.compile(r"^audio_model\.audio_encoder\."), "htsat."),
+    (re.compile(rf"^{re.escape(TOWER)}"), "htsat."),
     (re.compile(r"^htsat\.batch_norm\."), "htsat.bn0."),
     (re.compile(r"\.layernorm_before\."), ".norm1."),
     (re.compile(r"\.layernorm_after\."), ".norm2."),
@@ -62,10 +64,7 @@ _TRANSFORMERS = (
     (re.compile(r"\.output\.dense\."), ".mlp.fc2."),
     (re.compile(r"\.attention\.self\."), ".attn."),
 )
-_TRANSFORMERS_DROPPED = re.compile(
-    r"htsat\.norm\.|.*\.relative_position_index$|text_model\.|(audio|text)_projection\."
-    r"|logit_scale_[at]$"
-)
+_TRANSFORMERS_DROPPED = re.compile(r"htsat\.norm\.|.*\.relative_position_index$")
 _PATCHES = "decoder.unpatch.weight"
 
 
@@ -90,11 +89,11 @@ def from_transformers(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the audio encoder of transformers' `ClapModel` under our names.
 
     Args:
-        state: State dict of `ClapModel`, or of its audio tower with or without the projection.
+        state: The tensors of `ClapModel` whose names start with `TOWER`.
 
     Returns:
-        State dict of `Htsat`, under "htsat."; queries, keys and values in one matrix. What is no
-        part of it is left out; what is not known keeps its name.
+        State dict of `Htsat`, under "htsat."; queries, keys and values in one matrix. The last
+        normalisation is left out, and so are indices.
     """
     renamed = {_rename(key, _TRANSFORMERS): value for key, value in state.items()}
     found = {key: value for key, value in renamed.items() if not _TRANSFORMERS_DROPPED.match(key)}

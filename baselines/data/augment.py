@@ -19,21 +19,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, log2
+from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.data.config import AugmentConfig, Range
-from hive import audio
+from baselines.data.config import AugmentConfig
+from baselines.data.filters import Filters
 from hive.seeding import Stream
 
 if TYPE_CHECKING:
     import torch
 
 Float = NDArray[np.float32]
-Response = NDArray[np.complex64] | Float
 
 #: The new upper band is tapered from this share of the Nyquist frequency on.
 PASSBAND = 0.91
@@ -42,9 +41,6 @@ _FADE_SECONDS = 0.01
 _TRIES = 4  # windows that are drawn where a source is not heard everywhere
 _ENOUGH = 0.3  # of the power that a window has on average: it is taken
 _BLOCK = 1024
-_BANDS = 3
-_LOWEST_HZ, _HIGHEST_HZ = 20.0, 24000.0  # of the curves; they are level beyond
-_CURVE_POINTS = 160
 _MOST_GAIN = 10.0  # what was filtered down to next to nothing is not brought up as a whole
 _LEFT_BY_GAPS = 0.1  # of the energy, or they are left out
 
@@ -107,12 +103,7 @@ class Augmenter:
         frequency = np.arange(bins) * (sample_rate / self._length)
         share = (frequency / (sample_rate / 2) - PASSBAND) / (1.0 - PASSBAND)
         self._taper = (0.5 + 0.5 * np.cos(np.pi * share.clip(0.0, 1.0))).astype(np.float32)
-        octaves = np.linspace(log2(_LOWEST_HZ), log2(_HIGHEST_HZ), _CURVE_POINTS)
-        self._curve_hz = 2.0**octaves
-        self._octaves = octaves
-        place = np.interp(frequency, self._curve_hz, np.arange(_CURVE_POINTS))
-        self._lower = place.astype(np.int64).clip(max=_CURVE_POINTS - 2)
-        self._between = (place - self._lower).astype(np.float32)
+        self._filters = Filters(config, self._length, sample_rate)
 
     def __call__(self, sources: Sequence[Source]) -> Iterator[Float]:
         """Change sources.
@@ -134,9 +125,12 @@ class Augmenter:
         done: list[Float] = [np.zeros(0, np.float32)] * len(sources)
         for length, windows in groups.items():
             # Two transforms together take less time than one.
-            block = torch.zeros((max(2, len(windows)), length))
-            for row, window in zip(block.numpy(), windows, strict=False):
+            block = torch.empty((max(2, len(windows)), length))
+            rows = block.numpy()
+            rows[len(windows) :] = 0.0
+            for row, window in zip(rows, windows, strict=False):
                 row[: len(window.samples)] = window.samples
+                row[len(window.samples) :] = 0.0
             changed = self._through_spectrum(block, windows)
             for row, window in zip(changed, windows, strict=False):
                 done[window.number] = self._finish(row, window)
@@ -147,9 +141,9 @@ class Augmenter:
         draws, samples = source.stream, source.samples
         steps = self.config.semitones
         length = self._windows[draws.integer(2 * steps + 1) - steps]
-        energy = np.add.reduceat(np.square(samples), np.arange(0, len(samples), _BLOCK))
+        energy = _block_energies(samples)
         sums = np.concatenate([[0.0], energy.cumsum(dtype=np.float64)])
-        level = float(np.sqrt(sums[-1] / len(samples)))
+        level = sqrt(sums[-1] / len(samples))
         room = max(0, len(samples) - length)
         starts = (draws.uniforms(_TRIES) * (room + 1)).astype(np.int64)
         blocks = np.minimum((starts + length) // _BLOCK, len(energy))
@@ -167,61 +161,13 @@ class Augmenter:
         taken = spectra.shape[1]
         for row, window in zip(spectra, windows, strict=False):
             row *= self._taper[:taken]
-            response = self._response(window.draws)
+            response = self._filters(window.draws)
             if response is not None:
                 row *= response[:taken]
         # A spectrum that is shorter than asked for is filled up with zeros.
         changed: Float = torch.fft.irfft(torch.from_numpy(spectra), n=self._length).numpy()
         changed *= np.float32(self._length / length)
         return changed
-
-    def _response(self, draws: Stream) -> Response | None:
-        config = self.config
-        chosen = draws.uniforms(3) < (config.equaliser, config.low_pass, config.reverb)
-        decibel = np.zeros(_CURVE_POINTS)
-        if chosen[0]:
-            decibel += self._equaliser(draws)
-        if chosen[1]:
-            decibel += self._low_pass(draws)
-        response = None
-        if chosen[:2].any():
-            curve = (10.0 ** (decibel / 20.0)).astype(np.float32)
-            response = curve[self._lower]
-            response += self._between * np.diff(curve)[self._lower]
-        if chosen[2]:
-            reverb = self._reverb(draws)
-            response = reverb if response is None else reverb * response
-        return response
-
-    def _equaliser(self, draws: Stream) -> NDArray[np.float64]:
-        """Draw a smooth curve in dB: a sum of bells of half an octave to two."""
-        low, high = self._octaves[0] + 1.0, np.log2(self._rate / 2)
-        curve: NDArray[np.float64] = np.zeros(_CURVE_POINTS)
-        for centre, width, gain in draws.uniforms(3 * _BANDS).reshape(_BANDS, 3):
-            distance = (self._octaves - low - centre * (high - low)) / (0.5 + 1.5 * width)
-            curve += self.config.equaliser_db * (2.0 * gain - 1.0) * np.exp(-(distance**2))
-        return curve
-
-    def _low_pass(self, draws: Stream) -> NDArray[np.float64]:
-        """Draw a Butterworth low-pass of order 4 to 12, in dB."""
-        cut, order = _log_uniform(draws, self.config.low_pass_hz), 4 + draws.integer(9)
-        decibel: NDArray[np.float64] = -10.0 * np.log10(1.0 + (self._curve_hz / cut) ** (2 * order))
-        return decibel.clip(min=-100.0)
-
-    def _reverb(self, draws: Stream) -> Response:
-        """Draw a direct path with a tail of decaying noise; return its response."""
-        from scipy import fft
-
-        seconds = _log_uniform(draws, self.config.reverb_seconds)
-        gain_db = draws.uniform(*self.config.reverb_db)
-        count = min(ceil(seconds * self._rate), self._length - 1)
-        decay = np.exp(np.arange(count) * (-6.9078 / (seconds * self._rate)))  # 60 dB
-        tail = draws.generator().standard_normal(count) * decay
-        impulse = np.zeros(self._length, np.float32)
-        impulse[1 : count + 1] = tail * (10.0 ** (gain_db / 20.0) / np.linalg.norm(tail))
-        impulse[0] = 1.0
-        response: Response = fft.rfft(impulse)
-        return response
 
     def _finish(self, samples: Float, window: _Window) -> Float:
         """Apply what is done in time, and bring back the level."""
@@ -231,7 +177,7 @@ class Augmenter:
             samples = self._shifted(samples, draws.integer(self._length))
         if chosen[2]:
             samples = self._with_gaps(samples, draws)
-        level = audio.rms(samples)
+        level = sqrt(float(np.dot(samples, samples)) / self._length)
         gain = min(window.level / level, _MOST_GAIN) if level > 0.0 else 0.0
         samples *= np.float32(-gain if chosen[1] else gain)
         return samples
@@ -257,8 +203,14 @@ class Augmenter:
         return cut if left[0] > _LEFT_BY_GAPS * left[1] else samples
 
 
-def _log_uniform(draws: Stream, bounds: Range) -> float:
-    return float(np.exp(draws.uniform(*np.log(bounds))))
+def _block_energies(samples: Float) -> Float:
+    """Return the energy of each `_BLOCK` samples, the last block perhaps a shorter one."""
+    whole = len(samples) // _BLOCK * _BLOCK
+    blocks, rest = samples[:whole].reshape(-1, _BLOCK), samples[whole:]
+    energies: Float = np.append(
+        np.einsum("ij,ij->i", blocks, blocks), np.dot(rest, rest).astype(np.float32)
+    )
+    return energies
 
 
 def _fade(count: int) -> Float:

@@ -62,6 +62,7 @@ def divide(rows: Iterable[Row]) -> list[Row]:
         if _may_train(row["licence"]) and not _rendered(row):
             free[label.name].add(_recording(row))
     divided = []
+    chosen: dict[str, str] = {}  # clips of one recording may be of two classes
     for row, label in known:
         draw = Stream(SEED, "minis", _recording(row), "split").uniform()
         if not _may_train(row["licence"]):
@@ -70,6 +71,7 @@ def divide(rows: Iterable[Row]) -> list[Row]:
             split = "train"
         else:
             split = "validation" if draw < _HELD_OUT / 2 else "test"
+        split = chosen.setdefault(_recording(row), split)
         if split:
             divided.append({**row, "split": split})
     return divided

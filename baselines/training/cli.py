@@ -126,9 +126,7 @@ def _check_installed() -> None:
     from hive.errors import HiveError
 
     if find_spec("lightning") is None:
-        raise HiveError(
-            "training needs lightning, which is not installed", "pip install 'hive-bench[train]'"
-        )
+        raise HiveError("training needs lightning, which is not installed", "pip install lightning")
 
 
 def _train(

@@ -48,6 +48,6 @@ def keep(
     names += ", ..." if examples is not None and len(examples.mix_id) > 8 else ""
     return HiveError(
         f"step {step} failed{names}: {failure.problem}; batch, queries and weights are in {path}",
-        f"look at it with torch.load({str(path)!r}, weights_only=True); then mend the recording, or "
-        "train into another folder with a lower optimiser.lr, trainer.clip or precision fp32",
+        f"look at it with torch.load({str(path)!r}, weights_only=True); then mend the recording, "
+        "or train into another folder with a lower optimiser.lr, trainer.clip or precision fp32",
     )

@@ -38,9 +38,7 @@ def versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
-    if torch.version.cuda:
-        found["cuda"] = torch.version.cuda
-    return found
+    return found | {"torch": torch.__version__}  # with the kind of build, such as +cu130
 
 
 def peak_memory_bytes() -> dict[str, int]:

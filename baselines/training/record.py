@@ -15,6 +15,7 @@ from baselines.training.logs import STEPS
 from baselines.training.scores import NAMES
 from baselines.training.sections import TrainingConfig
 from baselines.training.state import RunState
+from hive.errors import HiveError
 from hive.files import sha256_json, write_json
 
 
@@ -63,7 +64,16 @@ def export(
     source: str,
     state: RunState,
 ) -> Path:
-    """Save the network with its best weights, its card and its record; return the folder."""
+    """Save the network with its best weights, its card and its record; return the folder.
+
+    Raises:
+        HiveError: If there are none, since nothing was validated yet.
+    """
+    if not (folder / checkpoints.BEST).is_file():
+        raise HiveError(
+            f"{folder}: the run has come to step {state.step} and was never validated",
+            f"train on, with trainer.max_steps={state.step + 1} or more",
+        )
     best = checkpoints.load(folder / checkpoints.BEST)
     model.load_state_dict(best["weights"])
     target = folder / MODEL

@@ -16,6 +16,7 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import lightning as pl
+import torch
 
 from baselines.training.config import load_config
 from baselines.training.run import train
@@ -34,9 +35,9 @@ class Notes(pl.Callback):
     def on_train_batch_start(
         self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int
     ) -> None:
-        data = batch.mixture.numpy().tobytes() + batch.target.numpy().tobytes()
-        digest = hashlib.sha256(data).hexdigest()
-        self._note(".seen", f"{trainer.global_step} {batch_idx} {digest}")
+        digest = hashlib.sha256(batch.mixture.numpy().tobytes() + batch.target.numpy().tobytes())
+        digest.update(torch.rand(4).numpy().tobytes())
+        self._note(".seen", f"{trainer.global_step} {batch_idx} {digest.hexdigest()}")
         self._note(f".ids-{trainer.global_rank}", " ".join(pl_module.examples.mix_id))
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:

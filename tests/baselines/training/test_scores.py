@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -105,7 +107,7 @@ def _rank(rank: int, file: str, out: str) -> None:
     dist.destroy_process_group()
 
 
-def test_two_processes_reduce_to_the_same_sums(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_two_processes_reduce_to_the_same_sums(tmp_path: Path) -> None:
     import multiprocessing
 
     context = multiprocessing.get_context("fork")
