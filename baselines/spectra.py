@@ -12,6 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+LOG_FLOOR = 1e-3
+"""Added to a magnitude before its logarithm. With 1024 samples a window it is 108 dB below a
+full-scale sine, just above the rounding noise of 16-bit samples: what is quieter looks silent."""
+
 _WINDOWS: dict[tuple[int, torch.device], Tensor] = {}
 
 

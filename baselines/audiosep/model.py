@@ -17,13 +17,10 @@ from baselines.audiosep.config import AudioSepConfig
 from baselines.audiosep.resunet import ResUNet
 from baselines.model import SeparationModel
 from baselines.queries.encoder import QueryEncoder
-from baselines.spectra import istft, stft
+from baselines.spectra import LOG_FLOOR, istft, stft
 
 #: Power below which a bin has no magnitude and a phasor no direction, as in the published code.
 _POWER_FLOOR = 1e-10
-#: Added to a magnitude before its logarithm. With 1024 samples a window it is 108 dB below a
-#: full-scale sine, just above the rounding noise of 16-bit samples: what is quieter looks silent.
-_LOG_FLOOR = 1e-3
 
 
 class AudioSep(SeparationModel):
@@ -100,7 +97,7 @@ class AudioSep(SeparationModel):
         magnitude = power.clamp_min(_POWER_FLOOR).sqrt()
         if self.band_weights is not None:
             magnitude = functional.linear(magnitude, functional.normalize(self.band_weights, p=1.0))
-        return (magnitude + _LOG_FLOOR).log() if self.config.compression == "log" else magnitude
+        return (magnitude + LOG_FLOOR).log() if self.config.compression == "log" else magnitude
 
 
 def _mask(spectrum: Tensor, maps: Tensor) -> Tensor:

@@ -42,6 +42,8 @@ class ClearSepConfig(BaseModel):
             queries, keys and values, as CLAPSep's code has it, "separate" has three, as ClearSep's
             paper says. None trains the whole encoder.
         rank: Rank of these matrices.
+        compression: What the mask network sees of the mixture: its magnitudes, as published, or
+            their logarithms, which suit a small network better.
         mask_width: Size of a frame's vector in the mask network.
         mask_heads: Attention heads there.
         mask_ff: Size of the hidden layers there.
@@ -71,6 +73,7 @@ class ClearSepConfig(BaseModel):
     drop_path: float = Field(default=0.1, ge=0.0, lt=1.0)
     lora: Literal["fused", "separate"] | None = "fused"
     rank: PositiveInt = 16
+    compression: Literal["none", "log"] = "none"
     mask_width: PositiveInt = 640
     mask_heads: PositiveInt = 8
     mask_ff: PositiveInt = 2560

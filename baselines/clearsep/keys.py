@@ -12,11 +12,12 @@ import re
 import torch
 from torch import Tensor
 
+TOWER = "audio_model.audio_encoder."
+"""Start of the names of the audio encoder in transformers' `ClapModel`."""
+
 TRANSFORM = "fixed front end, which is computed"
 SHAPES = "indices and masks that follow from the shapes"
 CLASSIFIER = "CLAP's classifier and last normalisation, which separation does not use"
-TOWER = "audio_model.audio_encoder."
-"""Start of the names of the audio encoder in transformers' `ClapModel`."""
 QUERY = "query encoder, a checkpoint of its own"
 
 Rules = tuple[tuple[re.Pattern[str], str], ...]

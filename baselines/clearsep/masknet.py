@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from baselines.clearsep.config import ClearSepConfig
 from baselines.clearsep.swin import initialise
+from baselines.spectra import LOG_FLOOR
 
 _MOMENTUM = 0.01
 
@@ -44,6 +45,7 @@ class MaskNet(nn.Module):
 
     def __init__(self, config: ClearSepConfig) -> None:
         super().__init__()
+        self.compression = config.compression
         self.spectrum_norm = nn.BatchNorm1d(config.bins, momentum=_MOMENTUM)
         self.input = nn.Linear(config.bins + config.mels, config.mask_width)
         self.input_norm = nn.LayerNorm(config.mask_width)
@@ -64,6 +66,8 @@ class MaskNet(nn.Module):
         Returns:
             Shape (B, frames, bins).
         """
+        if self.compression == "log":
+            magnitude = (magnitude + LOG_FLOOR).log()
         spectrum = self.spectrum_norm(magnitude.transpose(1, 2)).transpose(1, 2)
         x = self.input_norm(self.input(torch.cat([spectrum, features.to(spectrum.dtype)], dim=-1)))
         for layer in self.layers:

@@ -102,7 +102,7 @@ def _recording(row: Row) -> str:
 def main(
     manifest: Annotated[Path, typer.Argument(help="CSV with path, label, licence, provenance.")],
     out: Annotated[Path, typer.Option(help="Folder of the pool.")],
-    per_class: Annotated[int, typer.Option(help="Synthesised clips of each class.")] = 4,
+    per_class: Annotated[int, typer.Option(help="Synthesised clips of each class.")] = 2,
     workers: Workers = CORES,
 ) -> None:
     """Make the pool that the minis are trained on."""

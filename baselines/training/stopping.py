@@ -28,7 +28,9 @@ class StopSignals:
     """Keeps in mind that a signal has come, until the step is done.
 
     The second Ctrl-C does not wait: it raises `KeyboardInterrupt` as usual. Handlers are installed
-    on entering, and those before come back on leaving; outside the main thread nothing happens.
+    on entering, unless a signal is ignored, and those before come back on leaving; outside the main
+    thread nothing happens. Loader processes that are forked meanwhile inherit them, so that Ctrl-C,
+    which goes to all processes of a terminal, does not end them before the step is done.
     """
 
     def __init__(self) -> None:
@@ -37,7 +39,8 @@ class StopSignals:
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
-            self._before = {one: signal.signal(one, self._receive) for one in _SIGNALS}
+            heard = [one for one in _SIGNALS if signal.getsignal(one) != signal.SIG_IGN]
+            self._before = {one: signal.signal(one, self._receive) for one in heard}
         return self
 
     def __exit__(
