@@ -64,6 +64,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "Whale vocalization": ("whale song", "whale singing"),
     "Synthesizer": ("synth",),
     "Organ": ("pipe organ", "church organ"),
+    "Arrow": ("bow and arrow",),
+    "Bell": ("bell ring", "bell ringing", "ringing bell"),
     "Drum kit": ("drum set",),
     "Double bass": ("contrabass", "upright bass"),
     "Brass instrument": ("tuba",),
@@ -123,7 +125,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "Sawing": ("saw", "hand saw"),
     "Sanding": ("sandpaper",),
     "Power tool": ("electric drill", "power drill", "drilling"),
-    "Gunshot, gunfire": ("gun", "gun shot", "shooting", "rifle", "pistol"),
+    "Gunshot, gunfire": ("gun", "gun shot", "machine gun fire", "shooting", "rifle", "pistol"),
     "Explosion": ("bomb", "explode"),
     "Glass": ("glass breaking", "breaking glass", "glass smashing"),
     "Drip": ("dripping water", "water dripping", "water drop", "water droplets"),
@@ -135,3 +137,18 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "Crumpling, crinkling": ("paper crumpling",),
     "Clapping": ("hand clapping", "people clapping", "clapping hands"),
 }
+
+AMBIGUOUS: dict[str, tuple[str, ...]] = {
+    "bass": ("Bass (instrument role)", "Double bass", "Guitar", "Drum"),
+    "bow": ("Bowed string instrument", "Arrow", "Dog"),
+    "drop": ("Drip", "Coin (dropping)"),
+    "horn": (
+        "Vehicle horn, car horn, honking",
+        "Air horn, truck horn",
+        "Train",
+        "Brass instrument",
+    ),
+    "ring": ("Telephone", "Bell", "Doorbell"),
+}
+"""Words that mean several sounds, each as likely as the others, and those sounds. No form of these
+is taken for one of them, not even where AudioSet has the word as a part of a name."""

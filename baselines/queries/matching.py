@@ -10,6 +10,11 @@ Tried in this order, and the first that finds something decides:
    among the words of a node's name ("kettle"). Forms of a word count as the word.
 4. **fuzzy**: the same after mending words that are slips of the pen for a known one ("voilin").
 
+A word that is not known may be nonsense, or change what is meant: "blorp fizz" is no fizz, and a
+"boxing ring" does not ring. So names must explain more of a description than they leave, not
+counting words that leave open which sound is meant ("old", "slowly", see
+`baselines.queries.describing`); after mending they must explain all.
+
 More than one meaning is no meaning: "a dog in the rain" is refused, as a query asks for one sound.
 Two rules tell what goes together. Of nodes above one another the lower is meant: "door knock" is
 Knock, which is below Door. And beside a source, a word for how things sound says nothing new: "mice
@@ -24,6 +29,8 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from baselines.queries import vocabulary
+from baselines.queries.aliases import AMBIGUOUS
+from baselines.queries.describing import describes
 from baselines.queries.phrases import Phrase, Rank, by_joined, known_words, phrases
 from baselines.queries.words import (
     before_place,
@@ -39,8 +46,6 @@ from hive.errors import HiveError
 
 How: TypeAlias = Literal["name", "alias", "words", "fuzzy"]
 
-MIN_EXPLAINED = 0.5
-"""Share of a description's telling words that a match must explain."""
 _AMBIGUOUS_SOURCE = "/t/dd00098"
 _SHORTEST_MENDED = 5
 _NEAREST = 3
@@ -70,19 +75,21 @@ def match(text: str) -> Match:
     """Return the class or internal node that a text means.
 
     Raises:
-        HiveError: If it means none or more than one; the remedy names the nearest three.
+        HiveError: If it means none or more than one; the remedy names the nearest three, or the
+            sound that is meant without the words that are not known.
     """
     if text in vocabulary.nodes():
         return _found(text, "name", 1.0)
     words = split(text)
     if not words:
         raise HiveError(f"query {_shorten(text)!r} has no words", "name a sound, such as 'dog'")
+    _refuse_ambiguous(text, words)
     exact = _named(text, words)
     if exact is None:
         _refuse_what_hive_left_out(text)
     found = exact or _described(text, words) or _mended(text, words)
     if found is None:
-        raise HiveError(f"query {_shorten(text)!r} is no sound that is known", _remedy(text))
+        raise _unknown(text, words)
     return found
 
 
@@ -94,31 +101,44 @@ def _named(text: str, words: tuple[str, ...]) -> Match | None:
     return _found(_one(text, mids), "name" if rank == Rank.NAME else "alias", 1.0)
 
 
-def _described(text: str, words: tuple[str, ...]) -> Match | None:
+def _described(text: str, words: tuple[str, ...], whole: bool = False) -> Match | None:
     """A match of the telling words, or of those before a place ("rain" of "rain on a roof")."""
     telling = without_fillers(words)
-    found = _named(text, telling) or _by_words(text, telling)
+    found = _named(text, telling) or _by_words(text, telling, whole)
     head = without_fillers(before_place(words))
     if found is None and len(head) < len(telling):
-        found = _by_words(text, head)
+        found = _by_words(text, head, whole)
         found = found and replace(found, score=found.score * len(head) / len(telling))
     return found
 
 
-def _by_words(text: str, words: tuple[str, ...]) -> Match | None:
-    """Names among the words; or the words among those of a name, whatever their order."""
+def _by_words(text: str, words: tuple[str, ...], whole: bool) -> Match | None:
+    """Names among the words; or the words among those of a name, whatever their order.
+
+    Args:
+        text: The query, for messages.
+        words: Its telling words.
+        whole: Whether names must explain all words but those that only describe.
+    """
     said = {stem(word) for word in words}
-    inside = _longest([phrase for phrase in phrases() if phrase.stems <= said])
-    explained: set[str] = set().union(*(phrase.stems for phrase in inside))
+    inside, explained = _inside(words)
     if explained != said:
         plain = {singular(word) for word in words}
         around = [phrase for phrase in phrases() if plain <= phrase.words]
         if any(phrase.rank <= Rank.PART for phrase in around):
             return _found(_one(text, (phrase.mid for phrase in around)), "words", 1.0)
-    score = len(explained) / len(said)
-    if score < MIN_EXPLAINED:
+    unknown = {one for one in said - explained if not describes(one)}
+    if not inside or len(unknown) >= (1 if whole else max(len(explained), 1)):
         return None
+    score = len(explained) / len(said)
     return _found(_one(text, (phrase.mid for phrase in inside)), "words", score)
+
+
+def _inside(words: tuple[str, ...]) -> tuple[list[Phrase], set[str]]:
+    """Names that are among words, and the stems that they explain."""
+    said = {stem(word) for word in words}
+    inside = _longest([phrase for phrase in phrases() if phrase.stems <= said])
+    return inside, set().union(*(phrase.stems for phrase in inside))
 
 
 def _longest(inside: list[Phrase]) -> list[Phrase]:
@@ -139,7 +159,7 @@ def _mended(text: str, words: tuple[str, ...]) -> Match | None:
     fixed = tuple(word for word, _ in mended)
     if fixed == words:
         return None
-    found = _named(text, fixed) or _described(text, fixed)
+    found = _named(text, fixed) or _described(text, fixed, whole=True)
     right = sum(len(word) * share for word, share in mended) / sum(map(len, fixed))
     return found and replace(found, how="fuzzy", score=found.score * right)
 
@@ -154,7 +174,9 @@ def _mend(text: str, word: str) -> tuple[str, float]:
     from rapidfuzz.distance import OSA
 
     known = known_words()
-    if len(word) < _SHORTEST_MENDED or not tells(word) or stem(word) in known.values():
+    if len(word) < _SHORTEST_MENDED or not tells(word) or describes(word):
+        return word, 1.0
+    if stem(word) in known.values():
         return word, 1.0
     allowed = 2 if len(word) > 9 else 1
     slips: dict[str, int] = {}
@@ -171,7 +193,8 @@ def _mend(text: str, word: str) -> tuple[str, float]:
         return word, 1.0
     best = {known[other]: other for other, edits in slips.items() if edits == least}
     if len(best) > 1:
-        raise _several(text, (phrase.mid for phrase in phrases() if phrase.stems & best.keys()))
+        near = (phrase.mid for phrase in phrases() if phrase.stems & best.keys())
+        raise _several(text, map(labels.name_of, near))
     return next(iter(best.values())), 1.0 - least / len(word)
 
 
@@ -187,17 +210,38 @@ def _one(text: str, mids: Iterable[str]) -> str:
     sources = [mid for mid in lowest if _AMBIGUOUS_SOURCE not in labels.above(mid)]
     meant = sources or lowest
     if len(meant) > 1:
-        raise _several(text, meant)
+        raise _several(text, map(labels.name_of, meant))
     return meant[0]
 
 
-def _several(text: str, mids: Iterable[str]) -> HiveError:
-    names = [labels.name_of(mid) for mid in dict.fromkeys(mids)]
+def _several(text: str, meanings: Iterable[str]) -> HiveError:
+    names = list(dict.fromkeys(meanings))
     more = f" and {len(names) - _NEAREST} more" if len(names) > _NEAREST else ""
     return HiveError(
         f"query {_shorten(text)!r} may mean {_listed(names[:_NEAREST])}{more}",
         "ask for one of them by its name",
     )
+
+
+def _unknown(text: str, words: tuple[str, ...]) -> HiveError:
+    """Say which words are not known, if others are; else name the nearest sounds."""
+    telling = without_fillers(words)
+    inside, explained = _inside(telling)
+    left = [word for word in telling if stem(word) not in explained and not describes(word)]
+    if not inside or not left:
+        return HiveError(f"query {_shorten(text)!r} is no sound that is known", _remedy(text))
+    meant = labels.name_of(_one(text, (phrase.mid for phrase in inside)))
+    return HiveError(
+        f"query {_shorten(text)!r} is no sound that is known: nothing is known of "
+        f"{_listed(left[:_NEAREST])}",
+        f"ask for {meant!r} if that is what you mean; `hive-bench labels` lists all classes",
+    )
+
+
+def _refuse_ambiguous(text: str, words: tuple[str, ...]) -> None:
+    telling = without_fillers(words)
+    if len(telling) == 1 and (names := AMBIGUOUS.get(stem(telling[0]))):
+        raise _several(text, names)
 
 
 def _refuse_what_hive_left_out(text: str) -> None:

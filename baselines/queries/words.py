@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 _SAY_NOTHING = """
-a an and any are at background be being by can clear distant faint far for foreground from hear
+a an and any are at background be being by can clear distant etc faint far for foreground from hear
 heard in into is it its just like loud loudly make makes making me my near nearby noise noises of
 off on only or over please quiet quietly recorded recording several soft softly some somebody
 someone something sound sounding sounds taking that the their there this to two up very which while
@@ -27,6 +27,8 @@ _IRREGULAR = {
     "wolves": "wolf",
     "women": "woman",
 }
+_NO_FORM = frozenset({"flying"})
+"""Forms that do not mean what the word does: a flying aircraft is no fly."""
 _VOWELS = re.compile("[aeiouy]")
 
 
@@ -73,6 +75,8 @@ def joined(words: tuple[str, ...]) -> str:
 
 def stem(word: str) -> str:
     """Return what the forms of a word share: "barks", "barked" and "barking" give "bark"."""
+    if word in _NO_FORM:
+        return word
     word = singular(word)
     for ending in ("ing", "ed"):
         rest = word[: -len(ending)]
