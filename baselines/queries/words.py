@@ -81,7 +81,9 @@ def stem(word: str) -> str:
     for ending in ("ing", "ed"):
         rest = word[: -len(ending)]
         if word.endswith(ending) and len(rest) > 2 and _VOWELS.search(rest):
-            doubled = len(rest) > 3 and rest[-1] == rest[-2] and rest[-1] not in "lsz"
-            word = rest[:-1] if doubled else rest
+            word = rest
             break
+    # "humming" as "hum", and "purr" as "purring".
+    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeioulsz":
+        word = word[:-1]
     return word[:-1] if len(word) > 3 and word.endswith("e") else word

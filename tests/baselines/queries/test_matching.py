@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.queries import vocabulary
-from baselines.queries.aliases import ALIASES
+from baselines.queries.aliases import ALIASES, AMBIGUOUS
 from baselines.queries.matching import match
 from hive import audioset_tree, labels
 from hive.errors import HiveError
+
+ALL_NAMES = [labels.name_of(mid) for mid in vocabulary.nodes()]
 
 TABLE = [
     ("dog", "Dog", "name"),
@@ -85,7 +87,15 @@ def test_texts(text: str, name: str, how: str) -> None:
     ("text", "told"),
     [
         ("quantum", "no sound that is known.*nearest, '.*', '.*' or '"),
-        ("drop", "no sound that is known.*'Drip'"),
+        ("drop", "may mean 'Drip' or 'Coin"),
+        ("the sound of a ring", "may mean 'Telephone', 'Bell' or 'Doorbell'"),
+        ("ringing", "may mean 'Telephone', 'Bell' or 'Doorbell'"),
+        ("bow", "may mean 'Bowed string instrument', 'Arrow' or 'Dog'"),
+        ("Bass", "may mean 'Bass .*, 'Double bass' or 'Guitar' and 1 more"),
+        ("flying", "no sound that is known"),  # which is what helicopters do, too
+        ("etc", "no sound that is known"),  # although it is a word of 'Bee, wasp, etc.'
+        ("tree bark", "nothing is known of 'tree'.*ask for 'Dog' if that"),
+        ("boxing ring", "no sound that is known"),  # neither a boing nor a bell
         ("horn", "may mean 'Vehicle horn.*, 'Air horn, truck horn' or .* and 1 more"),
         ("machine", "may mean 'Sewing machine'"),
         ("woman", "may mean 'Female speech"),
@@ -108,6 +118,73 @@ def test_texts(text: str, name: str, how: str) -> None:
 def test_what_is_refused(text: str, told: str) -> None:
     with pytest.raises(HiveError, match=told):
         match(text)
+
+
+NONSENSE = """
+blorp fizz
+fizz blorp
+blorp dog
+zorp clang
+wubble hum
+quantum squeak
+rain glorp
+glorp glorp glorp music
+tick florn
+snorkle the whistle
+flibber gronk
+asdf qwerty
+lorem ipsum
+xyzzy plugh
+frabjous jabberwock
+colourless green ideas sleep furiously
+a banana car
+hello world
+1234
+blorpy blorp on a dog
+"""
+
+
+@pytest.mark.parametrize("text", NONSENSE.strip().splitlines())
+def test_nonsense_is_refused(text: str) -> None:
+    with pytest.raises(HiveError, match="is no sound that is known"):
+        match(text)
+
+
+@given(st.sampled_from(["blorp", "xqzt", "gronkle", "snarfle"]), st.data())
+def test_a_word_that_is_not_known_is_not_passed_over(word: str, data: st.DataObject) -> None:
+    """Beside the one-word name of any node, on either side; and the message tells both."""
+    name = data.draw(st.sampled_from([name for name in ALL_NAMES if name.isalpha()]))
+    text = data.draw(st.sampled_from([f"{word} {name}", f"{name} {word}"])).lower()
+    with pytest.raises(HiveError) as caught:
+        match(text)
+    assert f"'{word}'" in str(caught.value)
+    assert caught.value.remedy.startswith(("ask for ", "ask for one of"))
+
+
+def test_words_that_only_describe_may_stand_beside_a_name() -> None:
+    for text in ("an old dog", "small dog slowly moving", "a dog running fast", "male dog"):
+        assert match(text).name == "Dog", text
+    assert match("helicopter flying").name == "Helicopter"
+    assert match("a rusty metal door squeaking").name == "Door"
+
+
+def test_words_of_several_meanings_name_nodes_and_more_words_tell_which() -> None:
+    for names in AMBIGUOUS.values():
+        assert len(names) > 1
+        for name in names:
+            assert match(name).name == name
+    told = {
+        "bass drum": "Drum",
+        "water drop": "Drip",
+        "car horn": "Vehicle horn, car horn, honking",
+        "phone ring": "Telephone",
+        "dog bark": "Dog",
+        "bark": "Dog",
+        "a fly": "Fly, housefly",
+        "bow and arrow": "Arrow",
+        "bell ringing": "Bell",
+    }
+    assert {text: match(text).name for text in told} == told
 
 
 def test_the_nearest_three_are_names_that_can_be_asked_for() -> None:
@@ -153,7 +230,7 @@ def test_every_everyday_word_means_its_node() -> None:
             assert match(f"the sound of {text}").name == name, text
 
 
-NAMES = st.sampled_from([labels.name_of(mid) for mid in vocabulary.nodes()])
+NAMES = st.sampled_from(ALL_NAMES)
 
 
 @given(
