@@ -31,8 +31,9 @@ def models(
 ) -> None:
     """List the models that are installed, and what the others lack.
 
-    Besides the names listed, every --model takes python:package.module:Class, process:COMMAND (a
-    worker in another environment) and files:FOLDER (estimates on disk).
+    Besides the names listed, every --model takes trained:FOLDER (a network or run of one's own, or
+    OWNER/NAME on the hub), python:package.module:Class, process:COMMAND (a worker in another
+    environment) and files:FOLDER (estimates on disk).
     """
     from hive.console import out, print_json, print_table
     from hive.models import listings
@@ -56,12 +57,16 @@ def models(
     for each in found:
         rate = {None: "?", 0: "any"}.get(each.sample_rate, f"{each.sample_rate} Hz")
         kind = "generative" if each.generative else "oracle" if each.uses_reference else ""
-        ready = "yes" if not each.missing else "no: " + "; ".join(map(str, each.missing))
+        ready = "no" if each.missing else "yes"
         rows.append(
             (each.name, rate, kind, "yes" if each.takes_negatives else "", ready, each.summary)
         )
-    print_table(["model", "rate", "kind", "negatives", "available", "what it is"], rows)
-    out.print("Also: python:package.module:Class, process:COMMAND, files:FOLDER", highlight=False)
+    print_table(["model", "rate", "kind", "negatives", "ready", "what it is"], rows)
+    notes = [f"  {each.name}: {error}" for each in found for error in each.missing]
+    if notes:
+        notes.insert(0, "Not ready:")
+    notes.append("Also: trained:FOLDER, python:package.module:Class, process:COMMAND, files:FOLDER")
+    out.print("\n".join(notes), highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command(

@@ -14,6 +14,9 @@ from hive.errors import HiveError
 
 SHIPPED = Path(__file__).resolve().parent / "weights"
 """Networks that are part of this package, a folder each."""
+RUN_MODEL = "model"
+"""Folder of the network in that of a run of `hive-bench train`; it is there once that has ended."""
+_RUN_RECORD = "run.json"
 _REPO = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -50,7 +53,8 @@ def locate(source: str | Path, download: Download | None = None) -> Path:
     """Return the folder of a network, fetched from the hub if it is there.
 
     Args:
-        source: A folder, a name of `shipped` or `published`, or OWNER/NAME on the hub.
+        source: A folder of a network or of a run of `hive-bench train`, a name of `shipped` or
+            `published`, or OWNER/NAME on the hub.
         download: How to ask the hub.
 
     Raises:
@@ -65,7 +69,7 @@ def locate(source: str | Path, download: Download | None = None) -> Path:
             "leave the revision out",
         )
     if folder.is_dir():
-        return folder
+        return _in_run(folder)
     if folder.exists():
         raise HiveError(
             f"{folder}: is a file, not the folder of a network",
@@ -90,14 +94,31 @@ def locate(source: str | Path, download: Download | None = None) -> Path:
     )
 
 
+def _in_run(folder: Path) -> Path:
+    """Return the network of the folder of a run; any other folder as it is."""
+    if (folder / CONFIG).exists():
+        return folder
+    if (folder / RUN_MODEL / CONFIG).exists():
+        return folder / RUN_MODEL
+    if (folder / _RUN_RECORD).exists():
+        raise HiveError(
+            f"{folder}: is a run that has not ended, so it has no network yet",
+            "let it end: hive-bench train with the same --out and --resume auto",
+        )
+    return folder
+
+
 def _fetch(repo: str, download: Download) -> Path:
     """Fetch the two files of a network, both of the same commit; return their folder."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     from baselines.publication import explain
+    from hive.checkpoints.install import hub_answers
 
     file, revision = CONFIG, download.revision
+    # If the hub cannot be reached, what its client keeps is used.
+    local_only = download.local_only or not hub_answers()
     try:
         for file in (CONFIG, WEIGHTS):
             found = Path(
@@ -107,7 +128,7 @@ def _fetch(repo: str, download: Download) -> Path:
                     revision=revision,
                     cache_dir=download.cache_dir,
                     force_download=download.force,
-                    local_files_only=download.local_only,
+                    local_files_only=local_only,
                     token=download.token,
                 )
             )

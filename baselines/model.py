@@ -25,12 +25,16 @@ class SeparationModel(nn.Module, Pretrained):
         sample_rate: Rate it works at, Hz.
         takes_negatives: Whether `condition` uses negative embeddings.
         window_seconds: Length it was trained at: longer sound is cut into such windows.
+        context_seconds: What to discard of a window at each end that touches a neighbour, for a
+            network that only knows what lies near, and so takes windows of any length. None for one
+            that looks at its window as a whole, takes no longer one, and is cross-faded.
         encoder: Makes embeddings of queries; its parameters, if any, train with the network.
         config: What it was built from, a pydantic model with a field `encoder`.
     """
 
     name: ClassVar[str]
     takes_negatives: ClassVar[bool]
+    context_seconds: ClassVar[float | None] = None
     sample_rate: int
     window_seconds: float
     encoder: QueryEncoder

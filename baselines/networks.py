@@ -1,9 +1,9 @@
 """The networks of this repository as models of the benchmark and of `hive-bench separate`.
 
 A network is called on windows of the length that it was trained with. One that declares how much
-of a window to keep (`context_seconds`, `centre_seconds`: AudioSep's 1 + 3 + 1 s) gets windows that
-overlap by their context; others (ClearSep, whose attention reaches over the whole window) get
-windows that overlap by a tenth and are cross-faded. Sound of up to one window is separated whole.
+of a window to discard (`context_seconds`: AudioSep's 1 + 3 + 1 s) gets windows that overlap by
+twice that; others (ClearSep, whose attention reaches over the whole window) get windows that
+overlap by a tenth and are cross-faded. Sound of up to one window is separated whole.
 
 This module is imported to list the models: torch is imported by what is called only.
 """
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from baselines.adapter import Adapter
 from baselines.facts import Facts, Weights
+from baselines.locations import RUN_MODEL
 from baselines.windows import Windows
 from hive.errors import HiveError
 from hive.separator import Query
@@ -119,22 +120,20 @@ class NetworkSeparator(Adapter):
 
 def _windows(model: SeparationModel, name: str, seconds: float | None) -> Windows:
     """Return the windows of a network: kept centres, or cross-faded."""
-    context: float | None = getattr(model, "context_seconds", None)
-    if context is None and (seconds or 0) > model.window_seconds:
+    context = model.context_seconds
+    length = model.window_seconds if seconds is None else seconds
+    if context is None and length > model.window_seconds:
         raise HiveError(
-            f"model {name}: it takes windows of {model.window_seconds:g} s, not {seconds:g} s",
+            f"model {name}: it takes windows of {model.window_seconds:g} s, not {length:g} s",
             "give a shorter window, or none",
         )
     try:
         if context is None:
-            length = model.window_seconds if seconds is None else seconds
             return Windows(length, fade=_FADE * length)
-        centre: float = model.centre_seconds  # type: ignore[assignment]
-        return Windows(2 * context + centre if seconds is None else seconds, context=context)
+        return Windows(length, context=context)
     except ValueError as error:
         raise HiveError(
-            f"model {name}: windows of {seconds:g} s leave nothing to keep",
-            "give a longer window",
+            f"model {name}: windows of {length:g} s leave nothing to keep", "give a longer window"
         ) from error
 
 
@@ -169,8 +168,10 @@ class SavedNetwork(NetworkSeparator):
         from baselines.locations import locate
         from baselines.pretrained import load_folder
 
-        folder = locate(_exported(source))
+        folder = locate(source)
         model = load_folder(folder, device=device)
+        for missing in _lacking(model.encoder.config()):
+            raise missing
         if self._architecture not in ("", model.name):
             raise HiveError(
                 f"model {self._name}: {folder} holds the architecture {model.name}, not "
@@ -181,7 +182,7 @@ class SavedNetwork(NetworkSeparator):
             merge()  # what was adapted becomes plain weights: the same function, faster
         super().__init__(
             model,
-            name=self._name or folder.name,
+            name=self._name or _called(source),
             weights=_weights(source, folder),
             device=device,
             precision=precision,
@@ -229,23 +230,36 @@ class _Named(SavedNetwork):
     def missing(cls, weights: str = "") -> list[HiveError]:
         """Return what stands in the way: nothing where `weights` are given."""
         from baselines.locations import locate
+        from baselines.storage import read_description
 
         if weights:
             return []
         try:
-            locate(cls._name)
+            return _lacking(read_description(locate(cls._name)).encoder)
         except HiveError as error:
             return [error]
-        return []
 
 
-class AudioSepMini(_Named):
+class _Shipped(_Named):
+    """A network that is part of this package."""
+
+    @classmethod
+    def missing(cls, weights: str = "") -> list[HiveError]:
+        """Return that the package is not whole, if so."""
+        from baselines.locations import shipped
+
+        if weights or cls._name in shipped():
+            return []
+        return [HiveError("its weights are not in this installation", "install hive-bench again")]
+
+
+class AudioSepMini(_Shipped):
     """AudioSep at 32 kHz, small and trained here, for the 283 classes; part of the package."""
 
     _name, _architecture = "audiosep-mini", "audiosep"
 
 
-class ClearSepMini(_Named):
+class ClearSepMini(_Shipped):
     """ClearSep at 32 kHz, small and trained here, for the 283 classes; part of the package."""
 
     _name, _architecture = "clearsep-mini", "clearsep"
@@ -290,10 +304,28 @@ class ClearSep(_Named):
         ]
 
 
-def _exported(source: str) -> str:
-    """Return the network's folder in the folder of a run; anything else as it is."""
-    model = Path(source).expanduser() / "model"
-    return str(model) if model.is_dir() else source
+def _lacking(encoder: dict[str, Any]) -> list[HiveError]:
+    """Return what a query encoder needs and this machine has not."""
+    from hive.embedding.registry import describe
+
+    if encoder.get("kind") != "clap":
+        return []
+    try:
+        info = describe(encoder["checkpoint"])
+    except HiveError as error:
+        return [error]
+    if info.reason or info.text_reason:
+        return [HiveError(info.reason or info.text_reason, info.remedy or info.text_remedy)]
+    return []
+
+
+def _called(source: str) -> str:
+    """Return what results call a network: its name, OWNER/NAME, or its folder, if that tells."""
+    folder = Path(source).expanduser()
+    if not folder.exists():
+        return source
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == RUN_MODEL else folder.name
 
 
 def _weights(source: str, folder: Path) -> Weights:

@@ -133,12 +133,15 @@ def _disk() -> Finding:
 
 
 def _models() -> Iterator[Finding]:
-    from importlib.metadata import entry_points
+    from hive.models import listings
 
-    names = sorted(entry.name for entry in entry_points(group="hive_bench.models"))
-    good = bool(names)
-    remedy = "" if good else "pip install -e . registers them"
-    yield Finding("models", ", ".join(names) or "none", good, True, remedy)
+    found = listings()
+    ready = [each.name for each in found if not each.missing]
+    remedy = "" if ready else "pip install -e . registers them"
+    yield Finding("models", ", ".join(ready) or "none", bool(ready), True, remedy)
+    for each in found:
+        for error in each.missing:
+            yield Finding(f"model {each.name}", error.problem, False, False, error.remedy)
 
 
 def _networks() -> Iterator[Finding]:

@@ -32,14 +32,13 @@ class AudioSep(SeparationModel):
 
     Attributes:
         config: The sizes that it was built with.
-        context_seconds: Sound to have on both sides of what is kept of a window of a long file.
-        centre_seconds: Sound that is kept of such a window (published inference: 1 + 3 + 1 s).
+        context_seconds: Sound on both sides of what is kept of a window of a long file; published
+            inference keeps 3 s of 5 s, as windows of `window_seconds` do here.
     """
 
     name: ClassVar[str] = "audiosep"
     takes_negatives: ClassVar[bool] = False
-    context_seconds: ClassVar[float] = 1.0
-    centre_seconds: ClassVar[float] = 3.0
+    context_seconds: ClassVar[float | None] = 1.0
     band_weights: Tensor | None
 
     def __init__(self, config: AudioSepConfig, encoder: QueryEncoder | None = None) -> None:

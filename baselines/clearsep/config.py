@@ -10,6 +10,15 @@ STAGES = 4
 LOW_HZ, HIGH_HZ = 50.0, 14_000.0
 """Edges of the mel bands that CLAP's audio encoder takes."""
 
+CLAP_QUERIES: dict[str, Any] = {
+    "kind": "clap",
+    "checkpoint": "clap-music-audioset",
+    "template": "The sound of {}",
+    "several": "sentence",
+}
+"""Text queries, worded as CLAPSep's lists for evaluation word classes of AudioSet: "The sound of
+Siren", "The sounds of Music and Speech"."""
+
 Four = tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
 
 
@@ -49,7 +58,10 @@ class ClearSepConfig(BaseModel):
         mask_ff: Size of the hidden layers there.
         mask_layers: Number of layers there.
         normalise_query: "concat" brings the joined embeddings of positive and negative query to
-            length 1, as CLAPSep's training does; "none" leaves them, as its evaluation does.
+            length 1; "none" leaves them, so that two queries make a longer vector than one. CLAPSep
+            trains its weights with the first; of what its authors published for use, the class for
+            inference does the same, and validation and test of the training code do not. The two
+            differ only where there are queries of both kinds.
         window_seconds: Longest sound that is separated at once.
         encoder: Configuration of the query encoder, for `baselines.queries.make_encoder`.
     """
@@ -80,14 +92,15 @@ class ClearSepConfig(BaseModel):
     mask_layers: PositiveInt = 3
     normalise_query: Literal["concat", "none"] = "concat"
     window_seconds: PositiveFloat = 10.0
-    encoder: dict[str, Any] = Field(
-        default_factory=lambda: {"kind": "clap", "checkpoint": "clap-music-audioset"}
-    )
+    encoder: dict[str, Any] = Field(default_factory=CLAP_QUERIES.copy)
 
     @classmethod
     def published(cls) -> ClearSepConfig:
-        """Return the configuration of CLAPSep's published weights, 44.4 million of them trained."""
-        return cls(normalise_query="none")
+        """Return the configuration of CLAPSep's published weights, 44.4 million of them trained.
+
+        Joined queries are normalised, as they were whenever these weights were trained.
+        """
+        return cls()
 
     @classmethod
     def mini(cls) -> ClearSepConfig:

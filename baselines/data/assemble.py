@@ -203,7 +203,7 @@ class ValidationAssembler(Assembler):
             zip(batch["labels"], batch["index"].tolist(), strict=True)
         ):
             draws = self._draws(index, "question")
-            asked.append((row, ask_one(labels, draws)))
+            asked.append((row, ask_one(labels, self._vocabulary, draws)))
             if draws.uniform() < self._silence and (
                 absent := ask_absent(labels, self._vocabulary, draws)
             ):

@@ -89,10 +89,16 @@ def draw_question(
     return Question(positive, negative, answer(labels, positive, negative))
 
 
-def ask_one(labels: Sequence[str], stream: Stream) -> Question:
-    """Ask for one source by its class: the question of validation."""
-    positive = (labels[stream.integer(len(labels))],)
-    return Question(positive, (), answer(labels, positive, ()))
+def ask_one(labels: Sequence[str], vocabulary: Vocabulary, stream: Stream) -> Question:
+    """Ask for one source by its class: the question of validation.
+
+    Where the source that is drawn is of no class of the vocabulary, so that no network was trained
+    to know its name, the next one that is stands in for it, if there is one.
+    """
+    first = stream.integer(len(labels))
+    turned = (*labels[first:], *labels[:first])
+    text = next((label for label in turned if label in vocabulary.names), labels[first])
+    return Question((text,), (), answer(labels, (text,), ()))
 
 
 def ask_absent(labels: Sequence[str], vocabulary: Vocabulary, stream: Stream) -> Question | None:

@@ -32,6 +32,7 @@ from hive.storage import is_remote
 _REMEDY = "render or download it again"
 _HIGHEST_RATE = 768_000  # Hz
 _LONGEST_SECONDS = 3600.0
+_LARGEST_JSON = 1 << 20  # bytes; those of mixtures of five sources have four thousand
 
 
 class _Member(NamedTuple):
@@ -182,13 +183,15 @@ def _mixtures(shard: Path, number: int) -> Iterator[tuple[_Mixture, tuple[int, f
     told: dict[str, Any] = {}
     with damage_told(shard), tarfile.open(shard, "r:") as archive:
         for info in archive:
+            if not info.isreg() or info.issparse():
+                raise HiveError(f"{shard}: {info.name!r} is no plain file", _REMEDY)
             stem, _, field = info.name.partition(".")
             if stem != key and members:
                 yield _mixture(shard, number, key, members, told)
                 members, told = {}, {}
             key = stem
             if field == "json":
-                told = _json(shard, archive.extractfile(info))
+                told = _json(shard, info.size, archive.extractfile(info))
             members[field] = _Member(info.offset_data, info.size)
     if members:
         yield _mixture(shard, number, key, members, told)
@@ -212,9 +215,11 @@ def _mixture(
     return _Mixture(key, number, found, tuple(label for _, label in sources)), form
 
 
-def _json(shard: Path, handle: Any) -> dict[str, Any]:
+def _json(shard: Path, size: int, handle: Any) -> dict[str, Any]:
+    if size > _LARGEST_JSON:
+        raise HiveError(f"{shard}: a json member has {size} bytes", _REMEDY)
     try:
         told = json.loads(handle.read())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HiveError(f"{shard}: a json member cannot be read ({error})", _REMEDY) from error
     return told if isinstance(told, dict) else {}

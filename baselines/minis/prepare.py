@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import defaultdict
-from collections.abc import Iterable
+import re
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -26,7 +28,7 @@ from hive.errors import HiveError
 from hive.files import write_bytes
 from hive.labels import resolve
 from hive.licences.rules import Filter
-from hive.licences.terms import alternatives, terms
+from hive.licences.terms import alternatives
 from hive.options import CORES, Workers
 from hive.pool.duplicates import find_duplicates
 from hive.pool.importer import import_folder, import_synth
@@ -34,10 +36,14 @@ from hive.pool.layout import Short
 from hive.pool.store import TABLE, read_pool
 from hive.seeding import Stream
 from hive.sources import synth
+from hive.sources.folder import read_recordings
 from hive.tables import write_table
 
 CORPUS = "recordings"
 SEED = 0
+_COLUMNS = ("path", "label", "licence", "provenance")
+#: Those from which adaptations may go on to CC BY-SA 4.0; 1.0 knows no later version.
+_SHARE_ALIKE = re.compile(r"CC-BY-SA-[234]\.\d\+?$")
 #: Of classes with so many free recordings some are held out.
 _LARGE = 5
 _HELD_OUT = 1 / 6
@@ -48,6 +54,10 @@ Row = dict[str, str]
 def divide(rows: Iterable[Row]) -> list[Row]:
     """Give each recording of a manifest a split; leave out what is of no use.
 
+    All clips of a recording are dealt with alike, whatever their order: it is trained on only if
+    all of them may be, it is rendered if one of them is, and of several classes the one with the
+    fewest recordings decides whether some are held out.
+
     Args:
         rows: Rows with path, label, licence, provenance, and perhaps audioset_id, recording_id.
 
@@ -55,63 +65,96 @@ def divide(rows: Iterable[Row]) -> list[Row]:
         Rows with a split, those of no Hive class and rendered ones that must not be trained on
         left out.
     """
-    classes = {id(row): resolve(row["label"], row.get("audioset_id") or None) for row in rows}
-    known = [(row, found.label) for row in rows if (found := classes[id(row)]).label is not None]
-    free: dict[str, set[str]] = defaultdict(set)
-    for row, label in known:
-        if _may_train(row["licence"]) and not _rendered(row):
-            free[label.name].add(_recording(row))
-    divided = []
-    chosen: dict[str, str] = {}  # clips of one recording may be of two classes
-    for row, label in known:
-        draw = Stream(SEED, "minis", _recording(row), "split").uniform()
-        if not _may_train(row["licence"]):
-            split = "" if _rendered(row) else "validation" if draw < 0.5 else "test"
-        elif _rendered(row) or len(free[label.name]) < _LARGE or draw >= _HELD_OUT:
-            split = "train"
-        else:
-            split = "validation" if draw < _HELD_OUT / 2 else "test"
-        split = chosen.setdefault(_recording(row), split)
-        if split:
-            divided.append({**row, "split": split})
-    return divided
+    recordings: dict[str, list[Row]] = defaultdict(list)
+    names: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        found = resolve(row["label"], row.get("audioset_id") or None).label
+        if found is not None:
+            recordings[_recording(row)].append(row)
+            names[_recording(row)].add(found.name)
+    free = Counter(
+        name
+        for recording, clips in recordings.items()
+        if _may_train(clips) and not _rendered(clips)
+        for name in names[recording]
+    )
+    return [
+        {**clip, "split": split}
+        for recording, clips in recordings.items()
+        if (split := _split(recording, clips, min(free[name] for name in names[recording])))
+        for clip in clips
+    ]
 
 
-def _may_train(licence: str) -> bool:
-    """Whether weights trained on it may be published as CC BY-SA 4.0 with attributions."""
+def _split(recording: str, clips: Sequence[Row], free: int) -> str:
+    """Return the split of a recording; "" if it is of no use.
+
+    Args:
+        recording: Its name.
+        clips: Its clips.
+        free: Free recordings of its class.
+    """
+    draw = Stream(SEED, "minis", recording, "split").uniform()
+    if not _may_train(clips):
+        return "" if _rendered(clips) else "validation" if draw < 0.5 else "test"
+    if _rendered(clips) or free < _LARGE or draw >= _HELD_OUT:
+        return "train"
+    return "validation" if draw < _HELD_OUT / 2 else "test"
+
+
+def _may_train(clips: Iterable[Row]) -> bool:
+    """Whether weights trained on all of them may be published as CC BY-SA 4.0 with attributions."""
     allowed = Filter.parse(["open"]).allows
-    return any(
-        all(allowed(part)[0] or _share_alike(part) for part in parts)
-        for parts in alternatives(licence)
+    return all(
+        any(
+            all(allowed(part)[0] or _SHARE_ALIKE.match(part) for part in parts)
+            for parts in alternatives(clip["licence"])
+        )
+        for clip in clips
     )
 
 
-def _share_alike(licence: str) -> bool:
-    asked = terms(licence)
-    return licence.startswith("CC-BY-SA-") and asked.known and not asked.noncommercial
-
-
-def _rendered(row: Row) -> bool:
-    return row["provenance"].startswith("rendered")
+def _rendered(clips: Iterable[Row]) -> bool:
+    return any(clip["provenance"].startswith("rendered") for clip in clips)
 
 
 def _recording(row: Row) -> str:
     return row.get("recording_id") or row["path"]
 
 
+def read_manifest(manifest: Path) -> list[Row]:
+    """Read the rows of a manifest.
+
+    Raises:
+        HiveError: If it cannot be read, or lacks a column or the licence of a recording.
+    """
+    read_recordings(manifest)  # says what is wrong with all other columns
+    with manifest.open(encoding="utf-8-sig", newline="") as file:
+        rows = [
+            {key: (cell or "").strip() for key, cell in row.items()} for row in csv.DictReader(file)
+        ]
+    for column in _COLUMNS:
+        if column not in rows[0]:
+            raise HiveError(f"{manifest}: no column {column!r}", "give a manifest that has it")
+    for number, row in enumerate(rows, 1):
+        if not row["licence"]:
+            raise HiveError(
+                f"{manifest}, recording {number} ({row['path']}): no licence",
+                "fill it in, or remove the row: it decides what may be trained on",
+            )
+    return rows
+
+
 def main(
     manifest: Annotated[Path, typer.Argument(help="CSV with path, label, licence, provenance.")],
     out: Annotated[Path, typer.Option(help="Folder of the pool.")],
-    per_class: Annotated[int, typer.Option(help="Synthesised clips of each class.")] = 2,
+    per_class: Annotated[int, typer.Option(min=0, help="Synthesised clips of each class.")] = 2,
     workers: Workers = CORES,
 ) -> None:
     """Make the pool that the minis are trained on."""
-    with manifest.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for column in ("path", "label", "licence", "provenance"):
-        if not rows or column not in rows[0]:
-            raise HiveError(f"{manifest}: no column {column!r}", "give a manifest that has it")
-    divided = divide(rows)
+    divided = divide(read_manifest(manifest))
+    if not divided:
+        raise HiveError(f"{manifest}: no recording is of a Hive class", "correct its labels")
     with TemporaryDirectory() as folder:
         _import(Path(folder), manifest.resolve().parent, divided, out, workers)
     if per_class:
@@ -150,4 +193,7 @@ def _train_on_synth(pool: Path) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    try:
+        typer.run(main)
+    except HiveError as error:
+        sys.exit(f"Error: {error}")

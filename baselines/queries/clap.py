@@ -24,11 +24,10 @@ from torch import Tensor
 
 from baselines.queries.encoder import Query, QueryEncoder
 from hive.checkpoints import catalogue
-from hive.checkpoints.clap import load_tokenizer, load_tower
 from hive.checkpoints.store import inspect, path, remedy
 from hive.embedding.base import EmbeddingInfo
 from hive.embedding.cache import FeatureCache
-from hive.embedding.clap import TOKENS, exact_float32
+from hive.embedding.clap import TOKENS, ClapText
 from hive.embedding.registry import KIND, describe
 from hive.errors import HiveError
 from hive.files import sha256_json
@@ -174,21 +173,12 @@ def _source(checkpoint: str) -> str | None:
 
 def _embed(folder: Path, sha256: str, text: str) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return the unit vector of a text, shape (E,)."""
-    model, tokenizer = _text_tower(folder, sha256)
-    # On the CPU a batch is no faster, and a vector must not depend on what is encoded beside it.
-    tokens = tokenizer(
-        [text], padding="max_length", truncation=True, max_length=TOKENS, return_tensors="pt"
-    )
-    with torch.inference_mode(), exact_float32(), torch.device("cpu"):
-        vector = torch.nn.functional.normalize(model(**tokens).text_embeds, dim=-1)
-    values: np.ndarray[Any, np.dtype[np.float32]] = vector[0].numpy()
-    return values
+    return _text_tower(folder, sha256)(text)
 
 
 @lru_cache(maxsize=2)
-def _text_tower(folder: Path, sha256: str) -> tuple[Any, Any]:  # the hash is there for the cache
-    again = "remove it and fetch the checkpoint again"
-    return load_tower(folder, "text"), load_tokenizer(folder, folder, again)
+def _text_tower(folder: Path, sha256: str) -> ClapText:  # the hash is there for the cache
+    return ClapText(folder)
 
 
 def _check(checkpoint: str, template: str, several: str, dim: int) -> None:

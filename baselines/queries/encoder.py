@@ -8,7 +8,7 @@ gradients where there is something to learn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -48,6 +48,9 @@ class QueryEncoder(nn.Module):
     def meaning(self, text: str) -> str:
         """Return what a text is taken for: itself, or the class that it is matched to."""
         return text
+
+    def mark_trained(self, names: Iterable[str]) -> None:
+        """Note which classes training asks for; of no use to an encoder that learns nothing."""
 
     def config(self) -> dict[str, Any]:
         """Return what `make_encoder` needs to build it again, as JSON values."""

@@ -29,9 +29,15 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from baselines.queries import vocabulary
-from baselines.queries.aliases import AMBIGUOUS
 from baselines.queries.describing import describes
 from baselines.queries.phrases import Phrase, Rank, by_joined, known_words, phrases
+from baselines.queries.refusals import (
+    refuse_ambiguous,
+    refuse_what_hive_left_out,
+    several,
+    shorten,
+    unknown,
+)
 from baselines.queries.words import (
     before_place,
     joined,
@@ -48,8 +54,6 @@ How: TypeAlias = Literal["name", "alias", "words", "fuzzy"]
 
 _AMBIGUOUS_SOURCE = "/t/dd00098"
 _SHORTEST_MENDED = 5
-_NEAREST = 3
-_SHOWN = 60  # letters of a text in a message
 
 
 @dataclass(frozen=True)
@@ -82,14 +86,15 @@ def match(text: str) -> Match:
         return _found(text, "name", 1.0)
     words = split(text)
     if not words:
-        raise HiveError(f"query {_shorten(text)!r} has no words", "name a sound, such as 'dog'")
-    _refuse_ambiguous(text, words)
+        raise HiveError(f"query {shorten(text)!r} has no words", "name a sound, such as 'dog'")
+    refuse_ambiguous(text, words)
     exact = _named(text, words)
     if exact is None:
-        _refuse_what_hive_left_out(text)
+        refuse_what_hive_left_out(text)
     found = exact or _described(text, words) or _mended(text, words)
     if found is None:
-        raise _unknown(text, words)
+        telling = without_fillers(words)
+        raise unknown(text, telling, *_inside(telling))
     return found
 
 
@@ -194,7 +199,7 @@ def _mend(text: str, word: str) -> tuple[str, float]:
     best = {known[other]: other for other, edits in slips.items() if edits == least}
     if len(best) > 1:
         near = (phrase.mid for phrase in phrases() if phrase.stems & best.keys())
-        raise _several(text, map(labels.name_of, near))
+        raise several(text, map(labels.name_of, near))
     return next(iter(best.values())), 1.0 - least / len(word)
 
 
@@ -210,72 +215,8 @@ def _one(text: str, mids: Iterable[str]) -> str:
     sources = [mid for mid in lowest if _AMBIGUOUS_SOURCE not in labels.above(mid)]
     meant = sources or lowest
     if len(meant) > 1:
-        raise _several(text, map(labels.name_of, meant))
+        raise several(text, map(labels.name_of, meant))
     return meant[0]
-
-
-def _several(text: str, meanings: Iterable[str]) -> HiveError:
-    names = list(dict.fromkeys(meanings))
-    more = f" and {len(names) - _NEAREST} more" if len(names) > _NEAREST else ""
-    return HiveError(
-        f"query {_shorten(text)!r} may mean {_listed(names[:_NEAREST])}{more}",
-        "ask for one of them by its name",
-    )
-
-
-def _unknown(text: str, words: tuple[str, ...]) -> HiveError:
-    """Say which words are not known, if others are; else name the nearest sounds."""
-    telling = without_fillers(words)
-    inside, explained = _inside(telling)
-    left = [word for word in telling if stem(word) not in explained and not describes(word)]
-    if not inside or not left:
-        return HiveError(f"query {_shorten(text)!r} is no sound that is known", _remedy(text))
-    meant = labels.name_of(_one(text, (phrase.mid for phrase in inside)))
-    return HiveError(
-        f"query {_shorten(text)!r} is no sound that is known: nothing is known of "
-        f"{_listed(left[:_NEAREST])}",
-        f"ask for {meant!r} if that is what you mean; `hive-bench labels` lists all classes",
-    )
-
-
-def _refuse_ambiguous(text: str, words: tuple[str, ...]) -> None:
-    telling = without_fillers(words)
-    if len(telling) == 1 and (names := AMBIGUOUS.get(stem(telling[0]))):
-        raise _several(text, names)
-
-
-def _refuse_what_hive_left_out(text: str) -> None:
-    """Say why, if a text is a label of AudioSet that stands for nothing in Hive."""
-    node = labels.node_named(text)
-    if node is not None and labels.node_of(node) is None:
-        raise HiveError(labels.resolve(audioset_id=node).reason, _remedy(text))
-
-
-def _remedy(text: str) -> str:
-    near = _listed(_nearest(text))
-    return f"ask for one of the nearest, {near}; `hive-bench labels` lists all classes"
-
-
-def _nearest(text: str) -> list[str]:
-    """Names of the nodes with the most similar names or aliases."""
-    from rapidfuzz import fuzz, process
-
-    choices = {phrase.text: phrase.mid for phrase in reversed(phrases())}
-    found: dict[str, None] = {}
-    for phrase, _, _ in process.extract(
-        " ".join(split(text[:200])), choices.keys(), scorer=fuzz.WRatio, limit=20
-    ):
-        found.setdefault(labels.name_of(choices[phrase]))
-    return list(found)[:_NEAREST]
-
-
-def _listed(names: Iterable[str]) -> str:
-    *first, last = (repr(name) for name in names)
-    return f"{', '.join(first)} or {last}" if first else last
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _found(mid: str, how: How, score: float) -> Match:

@@ -13,11 +13,11 @@ sdr
     SI-SDR  10 log10((c + t) / (1 - c + t)), c = <e, y>^2 / (|e|^2 |y|^2); with t = 0 this is the
             usual definition, |s|^2 / |e - s|^2 with s = (<e, y> / |y|^2) y
 
-    so that no estimate gets beyond 10 log10(1 / t) dB, solved items stop to pull, and estimates of
-    zero have a gradient. Where the target is silent neither is defined. There the loss is
-    10 log10((|e|^2 + t |x|^2) / |x|^2) with the mixture x, which the same paper has for inactive
-    sources: 0 dB where the mixture is passed on, 10 log10 t dB for silence. So both kinds of
-    items lie on one scale.
+    so that no estimate gets beyond 10 log10(1 / t) dB and solved items stop to pull. SDR pulls an
+    estimate of zeros towards the target; SI-SDR, by itself, does not. Where the target is silent
+    neither is defined. There the loss is 10 log10((|e|^2 + t |x|^2) / |x|^2) with the mixture x,
+    which the same paper has for inactive sources: 0 dB where the mixture is passed on, 10 log10 t
+    dB for silence. So both kinds of items lie on one scale.
 
 A target is silent whose energy is at most 1e-8 of the mixture's. A silent mixture, from which
 nothing can be learnt, gives 0 and no gradient.

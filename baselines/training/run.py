@@ -98,6 +98,7 @@ def train(
         model: SeparationModel = architecture(config.model.architecture).model_class(network)
         if config.model.start is not None and not before.step:
             start(model, config.model.start)
+        model.encoder.mark_trained(data.vocabulary.names)
         if config.trainer.compile:
             model.compile()
         task = SeparationTask(

@@ -8,6 +8,7 @@ silence_sdr
 
 Sums are in float64, so values are those of the metrics. A mean takes values beyond 60 dB either way
 as 60 dB: an estimate of exact zeros scores minus infinity, or infinity, and is one item of many.
+An estimate that holds NaN or infinity scores minus infinity, so that no mean leaves it out.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def score_items(estimate: Tensor, target: Tensor, mixture: Tensor) -> ItemScores
     gain = _si_sdr(e, y) - before
     absent, heard = _silent(y), ~_silent(x)
     silence = 10.0 * (_energy(x) / _energy(e)).log10()
+    gain, silence = (one.where(_energy(e).isfinite(), -math.inf) for one in (gain, silence))
     return ItemScores(
         gain.where(~absent & before.isfinite(), math.nan), silence.where(absent & heard, math.nan)
     )

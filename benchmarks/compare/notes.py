@@ -31,6 +31,13 @@ def _of_runs(runs: Sequence[Run]) -> Iterator[str]:
             yield f"{run.name} is an oracle: it is shown the true sources"
         if results.model.generative:
             yield f"{run.name} is generative: metrics that compare waveforms say little of it"
+        facts = results.model.details.get("facts")
+        policy = facts.get("negatives") if isinstance(facts, dict) else None
+        if results.settings.negatives and policy == "emulated":
+            yield (
+                f"{run.name} emulates negative queries: what it finds for them is taken out of the "
+                "mixture first"
+            )
         for one in results.checks:
             if not one.passed:
                 yield f"{run.name}: check {one.name} failed: {one.detail}"

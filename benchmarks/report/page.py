@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,7 +150,7 @@ def _facts(runs: Sequence[Run]) -> list[tuple[str, list[tuple[str, list[str]]]]]
             "generative": one.model.generative,
             "is shown the sources": one.model.uses_reference,
             "checkpoint SHA-256": one.model.checkpoint_sha256,
-            **one.model.details,
+            **dict(_flat(one.model.details)),
         }
         for one in found
     ]
@@ -172,6 +172,15 @@ def _facts(runs: Sequence[Run]) -> list[tuple[str, list[tuple[str, list[str]]]]]
         ("Settings", rows(settings)),
         ("Machine and versions", rows(place)),
     ]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what nested dictionaries hold, by dotted names."""
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _plain(value: Any) -> str:

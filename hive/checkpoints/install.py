@@ -26,6 +26,7 @@ _CONVERTERS = {
     "apollo": "hive.checkpoints.apollo",
 }
 _PACKAGES = ("hive-bench", "numpy", "safetensors", "torch", "transformers")
+_PATIENCE = 10.0  # seconds
 
 
 class Converter(Protocol):
@@ -231,17 +232,36 @@ def _tokenizer_repo(entry: Checkpoint) -> str:
     return f"https://huggingface.co/{entry.tokenizer.repo}" if entry.tokenizer else ""
 
 
+def hub_answers() -> bool:
+    """Return whether the hub can be reached.
+
+    Its client finds out only after six attempts, which take half a minute to some minutes.
+    """
+    from huggingface_hub import constants, get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=_PATIENCE)
+    except Exception:  # those of its transport, which differs from version to version
+        return False
+    return True
+
+
 def _download(files: HubFiles, entry: Checkpoint) -> list[Path]:
     from huggingface_hub import hf_hub_download
 
-    kind: dict[str, Any] = {"repo_type": "space"} if files.space else {}
+    options: dict[str, Any] = {"repo_type": "space"} if files.space else {}
+    answers = hub_answers()
+    if not answers:
+        options["local_files_only"] = True  # its cache may have them
     try:
         return [
-            Path(hf_hub_download(files.repo, file, revision=files.revision, **kind))
+            Path(hf_hub_download(files.repo, file, revision=files.revision, **options))
             for file in files.files
         ]
     except OSError as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if not answers:
+            reason = "the hub does not answer"
         by_hand = f"download {entry.filename} by hand from {entry.url}"
         option = ""
         if entry.companions:

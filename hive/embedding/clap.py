@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +25,47 @@ if TYPE_CHECKING:
 
 TOKENS = 77
 """Length to which LAION-CLAP pads and cuts texts."""
+
+
+class ClapText:
+    """The text tower of a converted CLAP, with its tokenizer.
+
+    Args:
+        folder: The converted checkpoint.
+        device: A torch device.
+
+    Raises:
+        HiveError: If the folder holds no converted CLAP, or no tokenizer.
+    """
+
+    def __init__(self, folder: Path, device: str = "cpu") -> None:
+        import torch
+
+        from hive.checkpoints.clap import load_tokenizer, load_tower
+
+        self._tokenizer = load_tokenizer(folder, folder, "fetch the checkpoint again")
+        self._device = torch.device(device)
+        self._tower = load_tower(folder, "text").to(self._device)
+
+    def __call__(self, text: str) -> Float32:
+        """Embed a text, exactly as given.
+
+        One at a time: on the CPU a batch is no faster, and a vector must not depend on what is
+        embedded beside it.
+
+        Returns:
+            A unit vector, shape (512,) for the published checkpoints.
+        """
+        import torch
+
+        assert not self._tower.training  # noqa: S101
+        tokens = self._tokenizer(
+            [text], padding="max_length", truncation=True, max_length=TOKENS, return_tensors="pt"
+        )
+        with torch.inference_mode(), exact_float32(), self._device:
+            vector = _unit(self._tower(**tokens.to(self._device)).text_embeds)[0]
+        values: Float32 = vector.cpu().numpy()
+        return values
 
 
 class ClapEmbedder:
@@ -49,7 +90,7 @@ class ClapEmbedder:
         self.device = device
         self._device = torch.device(device)
         self._audio = load_tower(folder, "audio").to(self._device)
-        self._text: tuple[Any, Any] | None = None
+        self._text: ClapText | None = None
         self._known: dict[str, Float32] = {}
 
     def audio(self, windows: Float32, *, layers: bool = False) -> Embedded:
@@ -95,22 +136,10 @@ class ClapEmbedder:
         Raises:
             HiveError: If the tokenizer is not here.
         """
-        import torch
-
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         if new:
-            model, tokenizer = self._text = self._text or self._load_text()
-            assert not model.training  # noqa: S101
-            with torch.inference_mode(), exact_float32():
-                for text in new:
-                    tokens = tokenizer(
-                        [text],
-                        padding="max_length",
-                        truncation=True,
-                        max_length=TOKENS,
-                        return_tensors="pt",
-                    ).to(self._device)
-                    self._known[text] = _unit(model(**tokens).text_embeds).cpu().numpy()[0]
+            self._text = self._text or self._load_text()
+            self._known |= {text: self._text(text) for text in new}
         width = self._audio.config.projection_dim
         return np.array([self._known[text] for text in texts], np.float32).reshape(-1, width)
 
@@ -126,16 +155,13 @@ class ClapEmbedder:
         taps = (stage.flatten(2).transpose(1, 2) for stage in out.hidden_states[1:])
         return (vectors, *taps)
 
-    def _load_text(self) -> tuple[Any, Any]:
-        from hive.checkpoints.clap import load_tokenizer, load_tower
-
+    def _load_text(self) -> ClapText:
         if not self.info.has_text:
             raise HiveError(
                 f"{self.info.name} embeds no texts here: {self.info.text_reason}",
                 self.info.text_remedy,
             )
-        tokenizer = load_tokenizer(self._folder, self._folder, "fetch the checkpoint again")
-        return load_tower(self._folder, "text").to(self._device), tokenizer
+        return ClapText(self._folder, self.device)
 
 
 @contextmanager

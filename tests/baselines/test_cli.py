@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from hive.errors import HiveError
 from hive.main import build
+from hive.models import Listing
 
 MODULE = """
 import torch
@@ -84,8 +85,17 @@ def test_models_as_json() -> None:
 
 def test_models_as_a_table() -> None:
     shown = _run("models")
-    for word in ("mixture", "silence", "irm", "oracle", "files:FOLDER"):
+    for word in ("mixture", "silence", "irm", "oracle", "trained:FOLDER", "files:FOLDER"):
         assert word in shown
+
+
+def test_what_is_not_ready_says_why_below_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    why = HiveError("checkpoint dog: it is not here", "hive-bench checkpoints fetch dog")
+    listing = Listing("dog", "A dog.", 32000, False, False, True, (why,))
+    monkeypatch.setattr("hive.models.listings", lambda: [listing])
+    table, _, notes = _run("models").partition("└")
+    assert "Not ready:\n  dog: checkpoint dog: it is not here. Remedy: hive-bench check" in notes
+    assert "fetch" not in table
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])

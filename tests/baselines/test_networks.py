@@ -91,7 +91,6 @@ class Tiny(SeparationModel):
 class Local(Tiny):
     takes_negatives = False
     context_seconds = 0.2
-    centre_seconds = 0.6
 
 
 def _separator(kind: type[Tiny] = Tiny, **options: Any) -> NetworkSeparator:
@@ -249,9 +248,31 @@ def test_a_saved_network(saved: Path) -> None:
     assert estimate.shape == (1, 6 * 32000)
 
 
-def test_a_run_has_its_network_in_a_folder(saved: Path) -> None:
-    saved.rename(saved.with_name("model"))
-    assert SavedNetwork(str(saved.parent)).facts.weights.repo == str(saved.parent)  # type: ignore[union-attr]
+def test_a_run_has_its_network_in_a_folder(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = saved.parent
+    saved.rename(run / "model")
+    separator = SavedNetwork(str(run))
+    assert separator.name == "runs"
+    assert separator.facts.weights is not None
+    assert separator.facts.weights.repo == str(run)
+    assert SavedNetwork(str(run / "model")).name == "runs"
+    monkeypatch.chdir(run)
+    assert SavedNetwork(".").name == "runs"
+
+
+def test_a_network_of_the_hub_has_the_name_it_has_there(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = saved.rename(saved.parent / ("0" * 40))
+    monkeypatch.setattr("baselines.locations._fetch", lambda repo, download: commit)
+    assert SavedNetwork("owner/dog").name == "owner/dog"
+
+
+def test_a_run_that_goes_on_has_no_network_yet(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(HiveError, match="has not ended") as caught:
+        SavedNetwork(str(tmp_path))
+    assert "--resume" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -318,6 +339,16 @@ def test_published_weights_that_are_not_here(
     assert caught.value.problem == missing.problem
 
 
+@pytest.mark.parametrize("kind", [networks.AudioSepMini, networks.ClearSepMini])
+def test_an_installation_without_its_weights(
+    kind: Any, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("baselines.locations.SHIPPED", tmp_path / "none")
+    (missing,) = kind.missing()
+    assert missing.remedy == "install hive-bench again"
+    assert kind.missing(weights=str(saved)) == []
+
+
 def test_nobody_published_clearsep() -> None:
     (missing,) = networks.ClearSep.missing()
     assert "weights=" in missing.remedy
@@ -329,3 +360,22 @@ def test_nobody_published_clearsep() -> None:
 def test_folders_that_do_not_exist(source: str) -> None:
     with pytest.raises(HiveError, match="there is no such folder"):
         SavedNetwork(source)
+
+
+def test_a_network_whose_queries_need_a_checkpoint_that_is_not_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HIVE_CHECKPOINTS", str(tmp_path / "store"))
+    config = AudioSepConfig(
+        n_fft=128,
+        hop=32,
+        channels=(2,) * 6,
+        encoder={"kind": "clap", "checkpoint": "clap-music-audioset"},
+    )
+    AudioSep(config).save_pretrained(tmp_path / "small")
+    with pytest.raises(HiveError, match="clap-music-audioset is not here") as caught:
+        SavedNetwork(str(tmp_path / "small"))
+    assert caught.value.remedy == "hive-bench checkpoints fetch clap-music-audioset"
+    monkeypatch.setattr("baselines.locations.SHIPPED", tmp_path)
+    monkeypatch.setattr(networks.AudioSepHive, "_name", "small")
+    assert [each.problem for each in networks.AudioSepHive.missing()] == [caught.value.problem]

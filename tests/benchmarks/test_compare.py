@@ -521,6 +521,7 @@ def test_what_a_reader_must_know(first, second, tmp_path):
         document["model"] |= {"uses_reference": True, "generative": True}
         document["versions"]["numpy"] = "2.0.0"
         document["settings"]["negatives"] = True
+        document["model"]["details"] = {"facts": {"negatives": "emulated"}}
         document["checks"][0]["passed"] = False
 
     run = changed(second, tmp_path / "run", "odd", edit=edit)
@@ -530,6 +531,7 @@ def test_what_a_reader_must_know(first, second, tmp_path):
     assert "odd is generative" in words
     assert "numpy 2.0.0 and 1.26.4" in words
     assert "only odd had negative queries" in words
+    assert "odd emulates negative queries" in words
     assert "odd: check sdr_bss >= si_sdr failed: all items" in words
     assert found.runs[0].oracle
     assert compare_runs([first, second], metrics=["stoi"]).notes == []

@@ -222,9 +222,11 @@ def test_marks_of_runs_that_need_a_warning(folder, tmp_path):
         dataset__limit=5,
         model__generative=True,
         model__uses_reference=True,
+        model__details={"facts": {"windows": {"hop": 4.5}, "negatives": "native"}},
         counts__failed=3,
     )
     words = Page(render(load_runs([run]), "t")).text
+    assert "facts.windows.hop" in words
     for word in ("Oracle", "Generative", "Partial", "3 of 420 items failed"):
         assert word in words
 

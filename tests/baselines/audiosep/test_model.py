@@ -169,7 +169,7 @@ def test_pictures_are_kept_channels_last(model):
 def test_small_config_knows_its_windows(build, small):
     model = build(small)
     assert (model.name, model.sample_rate, model.window_seconds) == ("audiosep", 32_000, 5.0)
-    assert (model.context_seconds, model.centre_seconds) == (1.0, 3.0)
+    assert (model.context_seconds, model.window_seconds) == (1.0, 5.0)
 
 
 def test_makes_the_encoder_that_its_configuration_names():

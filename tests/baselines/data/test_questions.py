@@ -134,7 +134,7 @@ def test_some_negatives_leave_the_others_in() -> None:
 
 def test_what_validation_asks() -> None:
     labels = ["Dog", "Male speech, man speaking"]
-    asked = {ask_one(labels, stream(index)) for index in range(50)}
+    asked = {ask_one(labels, VOCABULARY, stream(index)) for index in range(50)}
     assert {(question.positive, question.sources) for question in asked} == {
         (("Dog",), (0,)),
         (("Male speech, man speaking",), (1,)),
@@ -143,6 +143,17 @@ def test_what_validation_asks() -> None:
     assert question is not None
     assert question.sources == ()
     assert ask_absent(labels, Vocabulary(labels), stream(0)) is None
+
+
+def test_validation_asks_for_what_was_trained_on() -> None:
+    labels, trained = ["Dog", "Rain", "Piano"], Vocabulary(["Piano", "Cat"])
+    asked = [ask_one(labels, trained, stream(index)) for index in range(50)]
+    assert {(question.positive, question.sources) for question in asked} == {(("Piano",), (2,))}
+    # Where no class was, the question is what it would be otherwise.
+    others = Vocabulary(["Cat"])
+    for index in range(20):
+        question = ask_one(labels, others, stream(index))
+        assert question == ask_one(labels, Vocabulary(labels), stream(index))
 
 
 def test_without_another_class_there_is_no_silence_to_ask_for() -> None:

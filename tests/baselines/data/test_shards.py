@@ -117,6 +117,31 @@ def test_damaged_members_are_named(dataset: Path, tmp_path: Path) -> None:
             ShardMixtures(copied, "train", SIZES)
 
 
+@pytest.mark.parametrize("kind", [tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE])
+def test_members_that_are_no_files_are_refused(dataset: Path, tmp_path: Path, kind: bytes) -> None:
+    copied = rewritten(dataset, tmp_path / "copied", lambda name, data: data)
+    with tarfile.open(find_shards(copied, "train")[0], "a") as archive:
+        info = tarfile.TarInfo("zzz.json")
+        info.type, info.linkname = kind, "/etc/passwd"
+        archive.addfile(info)
+    with pytest.raises(HiveError, match=r"'zzz\.json' is no plain file"):
+        ShardMixtures(copied, "train", SIZES)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b" " * (1 << 21), "json member has 2097152 bytes"), (b"[" * 200_000, "cannot be read")],
+)
+def test_json_that_would_fill_the_memory_is_refused(
+    dataset: Path, tmp_path: Path, data: bytes, message: str
+) -> None:
+    def change(name: str, before: bytes) -> bytes:
+        return data if name.endswith("json") else before
+
+    with pytest.raises(HiveError, match=message):
+        ShardMixtures(rewritten(dataset, tmp_path / "copied", change), "train", SIZES)
+
+
 def test_rates_that_differ_are_refused(dataset: Path, tmp_path: Path) -> None:
     wrong = rewritten(dataset, tmp_path / "all", with_fields(sample_rate=32000))
     mixtures = ShardMixtures(wrong, "train", SIZES)

@@ -130,7 +130,7 @@ quantum squeak
 rain glorp
 glorp glorp glorp music
 tick florn
-snorkle the whistle
+snorkle the cough
 flibber gronk
 asdf qwerty
 lorem ipsum
@@ -162,10 +162,10 @@ def test_a_word_that_is_not_known_is_not_passed_over(word: str, data: st.DataObj
 
 
 def test_words_that_only_describe_may_stand_beside_a_name() -> None:
-    for text in ("an old dog", "small dog slowly moving", "a dog running fast", "male dog"):
+    for text in ("an old dog", "small dog slowly moving", "a dog moving fast", "male dog"):
         assert match(text).name == "Dog", text
     assert match("helicopter flying").name == "Helicopter"
-    assert match("a rusty metal door squeaking").name == "Door"
+    assert match("a rusty metal door slowly moving").name == "Door"
 
 
 def test_words_of_several_meanings_name_nodes_and_more_words_tell_which() -> None:
@@ -204,7 +204,7 @@ def test_a_long_text_is_shortened_in_the_message() -> None:
 
 
 def test_partial_scores() -> None:
-    assert match("church bells ringing").score == pytest.approx(2 / 3)
+    assert match("old church bells").score == pytest.approx(2 / 3)
     assert match("rain falling on a roof").score == pytest.approx(1 / 3)
     assert match("voilin").score == pytest.approx(5 / 6)  # two letters swapped: one slip of six
     # One wrong letter of the 22 in all words; "a" and "taking off" tell nothing.

@@ -62,6 +62,19 @@ def test_half_precision_is_taken_as_it_is() -> None:
     assert float(found) == pytest.approx(float(gain), abs=1e-9)
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_an_estimate_that_is_no_signal_counts_as_the_worst(bad: float) -> None:
+    e, y, x = batch()
+    e[0, 5] = e[4, 5] = bad
+    found = score_items(e, y, x)
+    assert found.si_sdr_i[0] == -torch.inf
+    assert found.silence_sdr[4] == -torch.inf
+    sums = ScoreSums()
+    sums.add(e[:5], y[:5], x[:5], torch.full((5,), 2))
+    counts = sums.sums[:, :, 1].sum(1)
+    assert counts.tolist() == [4.0, 1.0]
+
+
 def test_means_by_number_of_sources() -> None:
     e, y, x = batch()
     sizes = torch.tensor([2, 3, 2, 3, 2, 3, 3, 2, 2, 3, 2])

@@ -8,6 +8,8 @@ import json
 import os
 import shutil
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,36 @@ def test_fetch_off_line_names_the_remedy(store_root: Path, hub: Hub) -> None:
     command = f"checkpoints convert {entry.filename} --name {NAME} --tokenizer FOLDER"
     assert command in caught.value.remedy
     assert only_nothing(store_root)
+
+
+ANSWERS = install.hub_answers  # before the tests' fixture replaces it
+
+
+@pytest.mark.parametrize("listens", [True, False])
+def test_whether_the_hub_answers(listens: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # says 501 to all
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    huggingface_hub.utils.reset_sessions()
+    if listens:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    else:
+        server.server_close()
+    assert ANSWERS() is listens
+    if listens:
+        server.shutdown()
+        server.server_close()
+    huggingface_hub.utils.reset_sessions()
+
+
+def test_a_hub_that_does_not_answer_is_not_asked_again_and_again(
+    store_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(install, "hub_answers", lambda: False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(store_root / "cache"))
+    with pytest.raises(HiveError, match=r"cannot be fetched \(the hub does not answer\)"):
+        install.fetch("clap-630k")
 
 
 def test_the_real_hub_off_line(store_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
