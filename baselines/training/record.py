@@ -88,11 +88,24 @@ def export(
 
 def card(config: TrainingConfig, data: dict[str, Any], source: str, state: RunState) -> CardFacts:
     """Return what the model card says of a run."""
+    scores = best_scores(state)
+    results = tuple(
+        Result(data="validation mixtures of the run", group=group, metric=name, value=value)
+        for group, name, value in table(scores)
+    )
+    facts = training_facts(config, data, source, state)
+    return CardFacts(name=config.name, training=facts, results=results)
+
+
+def training_facts(
+    config: TrainingConfig, data: dict[str, Any], source: str, state: RunState
+) -> TrainingFacts:
+    """Return what the model card says of the training of a run."""
     machine = hardware()
     gpus = machine["gpus"] if config.trainer.accelerator != "cpu" else []
     used = gpus[0] if gpus else machine["processor"]
     count = config.trainer.devices * config.trainer.num_nodes
-    training = TrainingFacts(
+    return TrainingFacts(
         data=(DataFacts(name=source, fingerprint=sha256_json(data)),),
         validation=f"The step with the highest mean SI-SDR improvement on {_validation(config)}.",
         recipe=_recipe(config),
@@ -102,12 +115,6 @@ def card(config: TrainingConfig, data: dict[str, Any], source: str, state: RunSt
         hardware=f"{count} x {used}" if count > 1 else used,
         seconds=state.seconds,
     )
-    scores = best_scores(state)
-    results = tuple(
-        Result(data="validation mixtures of the run", group=group, metric=name, value=value)
-        for group, name, value in table(scores)
-    )
-    return CardFacts(name=config.name, training=training, results=results)
 
 
 def table(scores: Mapping[str, float]) -> list[tuple[str, str, float]]:

@@ -70,6 +70,9 @@ def test_configuration_survives_json() -> None:
         assert ClearSepConfig.model_validate(json.loads(config.model_dump_json())) == config
     # The published weights were trained with joined queries of length 1.
     assert ClearSepConfig.published().normalise_query == "concat"
+    # Classes are put as in CLAPSep's lists for evaluation.
+    encoder = ClearSepConfig.published().encoder
+    assert (encoder["template"], encoder["several"]) == ("The sound of {}", "sentence")
 
 
 def test_grids_are_those_of_the_paper() -> None:

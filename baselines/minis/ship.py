@@ -1,0 +1,179 @@
+"""Put a trained mini into the package, with its card, training log and attributions.
+
+    python -m baselines.minis.ship runs/clearsep-mini --pool POOL --scores SCORES --scores SILENCE
+
+The folder `baselines/weights/NAME` gets the network with weight matrices in bfloat16, the run's
+configuration, record and log, and a table of every recording that was trained on, by whom, and
+under what licence.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import typer
+
+from baselines.cards.facts import CardFacts, DataFacts, Result, TrainingFacts
+from baselines.locations import SHIPPED
+from baselines.pretrained import load_pretrained
+from baselines.training.folder import CONFIG, RECORD
+from baselines.training.logs import STEPS
+from baselines.training.record import training_facts
+from baselines.training.sections import TrainingConfig
+from baselines.training.state import RunState
+from hive.errors import HiveError
+from hive.files import write_bytes
+from hive.licences.names import normalise
+from hive.pool.store import read_pool
+
+LICENCE = "CC-BY-SA-4.0"
+ATTRIBUTION = "ATTRIBUTION.csv"
+METRICS = ("si_sdr_i", "silence_sdr")
+SUMMARY = {
+    "audiosep-mini": "A small AudioSep that is part of the package: for demonstrations and tests, "
+    "and as a yardstick that any system trained on more should beat.",
+    "clearsep-mini": "A small ClearSep that is part of the package: for demonstrations and tests, "
+    "and as a yardstick that any system trained on more should beat. It also knows what to drop, "
+    "and is meant to be silent where the sound asked for is absent.",
+}
+LIMITS = (
+    "Trained on well under an hour of recordings and some synthesised sound: expect it to know the "
+    "timbres that it has heard, and to take one class for another where they sound alike.",
+    "Classes that it was not trained on are refused by name.",
+    "No basis for published comparisons of methods: the architectures it is named after are ten "
+    "times its size and were trained on thousands of hours.",
+)
+
+
+def main(
+    run: Annotated[Path, typer.Argument(help="Folder of a run of hive-bench train that ended.")],
+    pool: Annotated[Path, typer.Option(help="The pool that it was trained on.")],
+    scores: Annotated[
+        list[Path] | None, typer.Option(help="Runs of hive-bench evaluate, for the card.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder that the network's is made in.")] = SHIPPED,
+) -> None:
+    """Put a trained mini into the package."""
+    record = json.loads((run / RECORD).read_text(encoding="utf-8"))
+    config = TrainingConfig.model_validate(record["config"])
+    if not record["finished"]:
+        raise HiveError(f"{run}: the run has not ended", "let it end: hive-bench train")
+    model = load_pretrained(run)
+    clips, _ = read_pool(pool)
+    trained = clips.filter(pc.equal(clips["split"], config.data.split))
+    state = RunState(
+        step=record["steps"],
+        mixtures=record["mixtures"],
+        seconds=record["hours"] * 3600,
+        best_step=record["best_step"],
+        history=record["history"],
+    )
+    told = training_facts(config, record["data"], pool.name, state)
+    facts = CardFacts(
+        name=config.name,
+        summary=SUMMARY[config.name],
+        licence=LICENCE,
+        licence_note="Part of the recordings are CC BY-SA, so the weights are, with the "
+        "attributions below; the others ask for attribution at most.",
+        training=_with_data(told, trained, record["data_fingerprint"]),
+        results=tuple(result for folder in scores or () for result in _results(folder)),
+        results_note="Recordings that no training mixture held, none of them rendered or "
+        "synthesised; hive-bench evaluate, mixtures of 10 s.",
+        limits=LIMITS,
+        attributions=_authors(trained),
+        attributions_file=ATTRIBUTION,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / ATTRIBUTION
+        write_bytes(table, _attribution(trained))
+        extra = [run / CONFIG, run / RECORD, run / STEPS, table]
+        model.save_pretrained(out / config.name, facts=facts, extra_files=extra, storage="bfloat16")
+
+
+def _with_data(told: TrainingFacts, clips: pa.Table, fingerprint: str) -> TrainingFacts:
+    """Say what the clips are that the run drew its mixtures from."""
+    parts = []
+    for synthetic, name, description in (
+        (False, "recordings", "free recordings of software packages, see the attributions"),
+        (True, "synthesised", "made by the procedural synthesiser of this package"),
+    ):
+        rows = clips.filter(
+            pa.array([(one == "synth") is synthetic for one in clips["source"].to_pylist()])
+        )
+        licences = Counter(normalise(text) for text in rows["licence"].to_pylist())
+        seconds = pc.sum(pc.subtract(rows["end_second"], rows["start_second"])).as_py() or 0.0
+        parts.append(
+            DataFacts(
+                name=name,
+                description=f"Clips of 10 s, {description}.",
+                fingerprint=fingerprint,
+                clips=rows.num_rows,
+                hours=seconds / 3600,
+                licences=dict(licences),
+            )
+        )
+    return told.model_copy(update={"data": tuple(part for part in parts if part.clips)})
+
+
+def _results(folder: Path) -> Iterator[Result]:
+    """Read the means and intervals of a run of `hive-bench evaluate`."""
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    for one in results["aggregates"]:
+        if one["metric"] in METRICS and isinstance(one["mean"], float):
+            group = "all" if one["group"] == "overall" else f"{one['group']} sources"
+            yield Result(
+                data=f"{results['dataset']['name']}, {results['dataset']['split']} split",
+                group=group,
+                metric=one["metric"],
+                value=one["mean"],
+                low=one["ci_low"],
+                high=one["ci_high"],
+                count=one["n"],
+            )
+
+
+def _authors(clips: pa.Table) -> tuple[str, ...]:
+    """Return the authors, each with the number of clips."""
+    named = Counter(_public(text) for text in clips["attribution"].to_pylist() if text)
+    return tuple(f"{author} ({count} clips)" for author, count in sorted(named.items()))
+
+
+def _attribution(clips: pa.Table) -> bytes:
+    """Return a table of all clips that are not synthesised: what, by whom, under what licence."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("recording", "label", "author", "licence"))
+    rows = zip(
+        *(clips[name].to_pylist() for name in ("recording_id", "label", "attribution", "licence")),
+        clips["source"].to_pylist(),
+        strict=True,
+    )
+    writer.writerows(
+        sorted(
+            {
+                (recording, label, _public(author), licence)
+                for recording, label, author, licence, source in rows
+                if source != "synth"
+            }
+        )
+    )
+    return text.getvalue().encode()
+
+
+def _public(author: str) -> str:
+    """Leave addresses of electronic mail out of a name."""
+    return re.sub(r"\s*<?\S+@\S+>?", "", author).strip()
+
+
+if __name__ == "__main__":
+    typer.run(main)
