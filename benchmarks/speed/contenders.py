@@ -133,7 +133,9 @@ def make_reference(setup: Setup, dim: int, seed: int = 0) -> nn.Module:
         from baselines.clearsep.frontend import mel_filters
         from benchmarks.speed.reference_clearsep import ReferenceClearSep, Sizes
 
-        names = {field.name for field in dataclasses.fields(Sizes)} & type(config).model_fields.keys()
+        names = {field.name for field in dataclasses.fields(Sizes)} & type(
+            config
+        ).model_fields.keys()
         sizes = Sizes(**{name: getattr(config, name) for name in names}, query_dim=2 * dim)
         return ReferenceClearSep(sizes, mel_filters(config))
 
@@ -149,9 +151,7 @@ def make_ours(
     if setup.architecture == "audiosep":
         from baselines.audiosep import convert as audiosep
 
-        state, _ = audiosep.translate(
-            Path("restated"), reference.state_dict(), config, encoder.dim
-        )
+        state, _ = audiosep.translate(Path("restated"), reference.state_dict(), config, encoder.dim)
     else:
         from baselines.clearsep import convert as clearsep
 
