@@ -62,8 +62,8 @@ def divide(rows: Iterable[Row]) -> list[Row]:
         rows: Rows with path, label, licence, provenance, and perhaps audioset_id, recording_id.
 
     Returns:
-        Rows with a split, those of no Hive class and rendered ones that must not be trained on
-        left out.
+        Rows with a split. Left out are those of no Hive class, of classes that nothing is trained
+        on, and rendered ones that must not be trained on.
     """
     recordings: dict[str, list[Row]] = defaultdict(list)
     names: dict[str, set[str]] = defaultdict(set)
@@ -78,10 +78,17 @@ def divide(rows: Iterable[Row]) -> list[Row]:
         if _may_train(clips) and not _rendered(clips)
         for name in names[recording]
     )
-    return [
-        {**clip, "split": split}
+    splits = {
+        recording: _split(recording, clips, min(free[name] for name in names[recording]))
         for recording, clips in recordings.items()
-        if (split := _split(recording, clips, min(free[name] for name in names[recording])))
+    }
+    trained = {
+        name for recording, split in splits.items() if split == "train" for name in names[recording]
+    }
+    return [
+        {**clip, "split": splits[recording]}
+        for recording, clips in recordings.items()
+        if splits[recording] and names[recording] <= trained
         for clip in clips
     ]
 

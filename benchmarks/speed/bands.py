@@ -7,6 +7,7 @@ is the same in every process.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -43,7 +44,7 @@ class BandMixtures:
         edges = np.geomspace(_LOW, _HIGH, CLASSES + 1)
         self._recordings = [
             _band(number, low, high, longer, sample_rate)
-            for number, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+            for number, (low, high) in enumerate(pairwise(edges))
         ]
 
     def batch(self, items: Sequence[int]) -> Examples:

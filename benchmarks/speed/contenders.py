@@ -114,7 +114,10 @@ class Setup:
 class Contender(Protocol):
     """A side in one mode, with weights and optimiser of its own."""
 
-    network: nn.Module
+    @property
+    def network(self) -> nn.Module:
+        """The network that is trained."""
+        ...
 
     def step(self, batch: Examples) -> Tensor:
         """Make a training step; return the loss before it, on the device."""

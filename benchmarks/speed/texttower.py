@@ -49,17 +49,17 @@ class TextTower:
     def __init__(self, preset: str, device: str, seed: int = 0) -> None:
         from transformers import ClapTextConfig, ClapTextModelWithProjection
 
-        config = ClapTextConfig(**_SIZES[preset])
+        config = ClapTextConfig(**_SIZES[preset])  # type: ignore[no-untyped-call]
         self.dim = int(config.projection_dim)
         self._words = config.vocab_size - _FIRST_WORD
         self._device = device
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(seed)
-            model = ClapTextModelWithProjection(config).eval()
+            model: Any = ClapTextModelWithProjection(config)
             for parameter in model.parameters():
                 if parameter.ndim > 1:
                     parameter.mul_(_SCALE)
-        self._model: nn.Module = model.requires_grad_(False).to(device)
+        self._model: nn.Module = model.requires_grad_(False).eval().to(device)
 
     @property
     def parameters(self) -> int:
