@@ -180,6 +180,7 @@ class ValidationAssembler(Assembler):
         source_rate: Rate of the mixtures, Hz.
         sample_rate: Rate of the examples, Hz.
         vocabulary: Classes that absent ones are drawn from.
+        closed: Whether only these may be asked for.
     """
 
     def __init__(
@@ -189,21 +190,28 @@ class ValidationAssembler(Assembler):
         source_rate: int,
         sample_rate: int,
         vocabulary: Vocabulary,
+        closed: bool = False,
     ) -> None:
         super().__init__(seconds, source_rate, sample_rate, vocabulary, config.seed)
         self._silence = config.silence
+        self._closed = closed
 
     def begin(self, epoch: int) -> None:
         """Do nothing: the questions are the same in all epochs."""
 
     def __call__(self, batch: Batch) -> Examples:
-        """Turn a batch of `MixtureStream` with all sources into examples, at least as many."""
+        """Turn a batch of `MixtureStream` with all sources into examples.
+
+        One or two of each mixture; of one that only holds what must not be asked for, one for an
+        absent class, or none.
+        """
         asked: list[tuple[int, Question]] = []
         for row, (labels, index) in enumerate(
             zip(batch["labels"], batch["index"].tolist(), strict=True)
         ):
             draws = self._draws(index, "question")
-            asked.append((row, ask_one(labels, self._vocabulary, draws)))
+            if heard := ask_one(labels, self._vocabulary, draws, self._closed):
+                asked.append((row, heard))
             if draws.uniform() < self._silence and (
                 absent := ask_absent(labels, self._vocabulary, draws)
             ):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -99,11 +102,15 @@ class TrainingData:
         )
         return self._loader(stream, persistent=True)
 
-    def validation_loader(self) -> StreamLoader:
+    def validation_loader(self, closed: bool = False) -> StreamLoader:
         """Return a loader of the same examples in each epoch, shared out among the ranks.
 
         Batches hold up to twice `batch_size` examples, where mixtures are asked for an absent
         class as well, and some ranks may get one more than others.
+
+        Args:
+            closed: Ask only for classes that are trained on; what holds none is left out, so that
+                batches may be empty.
 
         Raises:
             HiveError: If there is nothing to validate with.
@@ -116,6 +123,7 @@ class TrainingData:
             sounds.mixtures.sample_rate,
             self._sample_rate,
             self.vocabulary,
+            closed,
         )
         stream = ExampleStream(
             sounds,
@@ -142,6 +150,7 @@ class TrainingData:
             stream,
             workers,
             collate_fn=_as_it_is,
+            worker_init_fn=_patient,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=persistent and workers > 0,
         )
@@ -165,3 +174,21 @@ class TrainingData:
 def _as_it_is(examples: Examples) -> Examples:
     # What the loader does without being told otherwise turns queries, which are tuples, into lists.
     return examples
+
+
+def _patient(_: int) -> None:
+    """Let a worker outlive a signal that goes to all processes, as from a terminal or a scheduler.
+
+    The process that trains decides: it finishes its step, saves, and ends its workers, by SIGTERM
+    too. So that of the parent counts, and nobody else's, where the system tells whose it is.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_await_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _await_parent(parent: int) -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        pass
+    os._exit(0)

@@ -89,15 +89,21 @@ def draw_question(
     return Question(positive, negative, answer(labels, positive, negative))
 
 
-def ask_one(labels: Sequence[str], vocabulary: Vocabulary, stream: Stream) -> Question:
+def ask_one(
+    labels: Sequence[str], vocabulary: Vocabulary, stream: Stream, closed: bool = False
+) -> Question | None:
     """Ask for one source by its class: the question of validation.
 
     Where the source that is drawn is of no class of the vocabulary, so that no network was trained
-    to know its name, the next one that is stands in for it, if there is one.
+    to know its name, the next one that is stands in for it. If there is none, the one that was
+    drawn is asked for all the same; or nothing, by a network that is `closed` to unknown names.
     """
     first = stream.integer(len(labels))
     turned = (*labels[first:], *labels[:first])
-    text = next((label for label in turned if label in vocabulary.names), labels[first])
+    text = next((label for label in turned if label in vocabulary.names), None)
+    if text is None and closed:
+        return None
+    text = text or labels[first]
     return Question((text,), (), answer(labels, (text,), ()))
 
 

@@ -75,7 +75,7 @@ def divide(rows: Iterable[Row]) -> list[Row]:
     free = Counter(
         name
         for recording, clips in recordings.items()
-        if _may_train(clips) and not _rendered(clips)
+        if may_train(clips) and not _rendered(clips)
         for name in names[recording]
     )
     splits = {
@@ -102,14 +102,14 @@ def _split(recording: str, clips: Sequence[Row], free: int) -> str:
         free: Free recordings of its class.
     """
     draw = Stream(SEED, "minis", recording, "split").uniform()
-    if not _may_train(clips):
+    if not may_train(clips):
         return "" if _rendered(clips) else "validation" if draw < 0.5 else "test"
     if _rendered(clips) or free < _LARGE or draw >= _HELD_OUT:
         return "train"
     return "validation" if draw < _HELD_OUT / 2 else "test"
 
 
-def _may_train(clips: Iterable[Row]) -> bool:
+def may_train(clips: Iterable[Row]) -> bool:
     """Whether weights trained on all of them may be published as CC BY-SA 4.0 with attributions."""
     allowed = Filter.parse(["open"]).allows
     return all(

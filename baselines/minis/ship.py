@@ -13,24 +13,28 @@ import csv
 import io
 import json
 import re
+import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
 from baselines.cards.facts import CardFacts, DataFacts, Result, TrainingFacts
+from baselines.data.module import TrainingData
 from baselines.locations import SHIPPED
+from baselines.minis.prepare import may_train
 from baselines.pretrained import load_pretrained
 from baselines.training.folder import CONFIG, RECORD
 from baselines.training.logs import STEPS
 from baselines.training.record import training_facts
 from baselines.training.sections import TrainingConfig
 from baselines.training.state import RunState
+from hive.claims import describe, differences
 from hive.errors import HiveError
 from hive.files import write_bytes
 from hive.licences.names import normalise
@@ -64,13 +68,12 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder that the network's is made in.")] = SHIPPED,
 ) -> None:
     """Put a trained mini into the package."""
-    record = json.loads((run / RECORD).read_text(encoding="utf-8"))
+    record = _record(run)
     config = TrainingConfig.model_validate(record["config"])
-    if not record["finished"]:
-        raise HiveError(f"{run}: the run has not ended", "let it end: hive-bench train")
+    if config.name not in SUMMARY:
+        raise HiveError(f"{run}: {config.name} is no mini", f"train {' or '.join(SUMMARY)}")
     model = load_pretrained(run)
-    clips, _ = read_pool(pool)
-    trained = clips.filter(pc.equal(clips["split"], config.data.split))
+    trained = _trained(pool, config, model.sample_rate, record["data"])
     state = RunState(
         step=record["steps"],
         mixtures=record["mixtures"],
@@ -98,6 +101,45 @@ def main(
         write_bytes(table, _attribution(trained))
         extra = [run / CONFIG, run / RECORD, run / STEPS, table]
         model.save_pretrained(out / config.name, facts=facts, extra_files=extra, storage="bfloat16")
+
+
+def _record(run: Path) -> dict[str, Any]:
+    """Read the record of a run that has ended."""
+    path = run / RECORD
+    if not path.is_file():
+        raise HiveError(f"{run}: no run of hive-bench train ({RECORD} is missing)", "train first")
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if not record["finished"]:
+        raise HiveError(f"{run}: the run has not ended", "let it end: hive-bench train")
+    return record
+
+
+def _trained(pool: Path, config: TrainingConfig, rate: int, data: dict[str, Any]) -> pa.Table:
+    """Return the clips that a run was trained on.
+
+    Raises:
+        HiveError: If the pool is not the one that it was trained on, so that others would be named
+            as authors; if a recording does not allow the licence of the weights.
+    """
+    now = TrainingData(pool, config.data, sample_rate=rate, seed=config.trainer.seed).identity()
+    if changed := differences(data, now):
+        raise HiveError(
+            f"{pool} is not the pool that the run was trained on:\n{describe(changed)}",
+            "give the one that it was",
+        )
+    clips, _ = read_pool(pool)
+    trained = clips.filter(pc.equal(clips["split"], config.data.split))
+    recordings: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for clip in trained.select(["recording_id", "licence", "source"]).to_pylist():
+        if clip["source"] != "synth":
+            recordings[clip["recording_id"]].append(clip)
+    if wrong := sorted(name for name, some in recordings.items() if not may_train(some)):
+        raise HiveError(
+            f"{pool}: {wrong[0]} was trained on, whose licence does not allow weights under "
+            f"{LICENCE}",
+            "train without it: make the pool with baselines.minis.prepare",
+        )
+    return trained
 
 
 def _with_data(told: TrainingFacts, clips: pa.Table, fingerprint: str) -> TrainingFacts:
@@ -129,7 +171,8 @@ def _results(folder: Path) -> Iterator[Result]:
     """Read the means and intervals of a run of `hive-bench evaluate`."""
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     for one in results["aggregates"]:
-        if one["metric"] in METRICS and isinstance(one["mean"], float):
+        # "flat" is the mean of all items, whatever their number of sources.
+        if one["metric"] in METRICS and one["group"] != "flat" and one["mean"] is not None:
             group = "all" if one["group"] == "overall" else f"{one['group']} sources"
             yield Result(
                 data=f"{results['dataset']['name']}, {results['dataset']['split']} split",
@@ -176,4 +219,7 @@ def _public(author: str) -> str:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    try:
+        typer.run(main)
+    except HiveError as error:
+        sys.exit(f"Error: {error}")

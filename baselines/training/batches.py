@@ -54,18 +54,20 @@ class ExamplesModule(pl.LightningDataModule):
 
     Args:
         data: What they are made of.
+        closed: Whether the network may only be asked for classes that it is trained on.
     """
 
-    def __init__(self, data: TrainingData) -> None:
+    def __init__(self, data: TrainingData, closed: bool = False) -> None:
         super().__init__()
         self._data = data
+        self._closed = closed
         self._batches: Batches | None = None
         self.validation: Any = None
 
     def train_dataloader(self) -> Batches:
         """Return the training examples."""
         self._batches = Batches(self._data.train_loader())
-        self.validation = self._data.validation_loader()
+        self.validation = self._data.validation_loader(self._closed)
         return self._batches
 
     @property

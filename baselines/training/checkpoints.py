@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +28,10 @@ def save_last(trainer: pl.Trainer, folder: Path) -> None:
     """
     path = folder / LAST
     part = path.with_name(f".{path.name}.part")
-    trainer.save_checkpoint(part)
-    if trainer.is_global_zero:
-        _put(part, path)
+    with _writing(part, path):
+        trainer.save_checkpoint(part)
+        if trainer.is_global_zero:
+            _put(part, path)
     trainer.strategy.barrier("checkpoint")
 
 
@@ -39,8 +42,9 @@ def save_best(model: SeparationModel, folder: Path, step: int, score: float) -> 
     path = folder / BEST
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    torch.save({"step": step, "score": score, "weights": model.state_dict()}, part)
-    _put(part, path)
+    with _writing(part, path):
+        torch.save({"step": step, "score": score, "weights": model.state_dict()}, part)
+        _put(part, path)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -67,6 +71,21 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise HiveError(f"{path}: this is none of our checkpoints", "begin anew in another folder")
     return value
+
+
+@contextmanager
+def _writing(part: Path, path: Path) -> Iterator[None]:
+    """Tell the user where there is no room, or no right to write; torch speaks of archives."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise HiveError(
+            f"{path}: the checkpoint could not be written ({str(error).splitlines()[0]}); the one "
+            "before is as it was",
+            "make room on the disk, then run the command again",
+        ) from error
 
 
 def _put(part: Path, path: Path) -> None:

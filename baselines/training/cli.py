@@ -194,7 +194,7 @@ def _list_configs() -> None:
         rows.append(
             (
                 name,
-                f"{config.model.architecture}, {config.model.preset}",
+                config.model.preset,
                 config.loss.kind,
                 config.schedule.kind,
                 batch,
@@ -202,11 +202,16 @@ def _list_configs() -> None:
                 length,
             )
         )
-    print_table(["name", "network", "loss", "schedule", "batch", "length", "steps"], rows)
+    print_table(["name", "sizes", "loss", "schedule", "batch", "length", "steps"], rows)
 
 
 def _list_fields() -> None:
-    from baselines.training.config import fields
-    from hive.console import print_table
+    from rich.padding import Padding
+    from rich.text import Text
 
-    print_table(["setting", "default", "what it is"], fields())
+    from baselines.training.config import fields
+    from hive.console import out
+
+    for name, default, description in fields():
+        out.print(Text.assemble((name, "bold"), f" = {default}" if default else ""))
+        out.print(Padding(Text(description), (0, 0, 0, 4)))

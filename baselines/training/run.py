@@ -104,7 +104,7 @@ def train(
         task = SeparationTask(
             model, make_loss(config.loss), config.optimiser, config.trainer.clip
         ).train()
-        examples = ExamplesModule(data)
+        examples = ExamplesModule(data, closed=model.encoder.kind == "labels")
         supervisor = Supervisor(task, examples, config, folder, last_step)
         supervisor.state = before
         trainer = make_trainer(config.trainer, last_step, folder, [supervisor, *callbacks])

@@ -135,7 +135,10 @@ class TrainerSection(Section):
         description="Statistics of batch normalisation over all GPUs, not over each for itself.",
     )
     accumulate: int = Field(
-        default=1, ge=1, description="Batches whose gradients are averaged for a step."
+        default=1,
+        ge=1,
+        description="Batches whose gradients are averaged for a step; batch normalisation sees "
+        "each for itself.",
     )
     clip: float | None = Field(
         default=None, gt=0, description="Largest norm of all gradients together; none by default."

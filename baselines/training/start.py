@@ -60,8 +60,10 @@ def _clap(model: SeparationModel) -> dict[str, Tensor]:
         )
     found = from_transformers(load_file(status.folder / status.weights))
     encoder = {key: value for key, value in found.items() if key.startswith("htsat.")}
-    frozen = {key for key, value in model.named_parameters() if not value.requires_grad}
-    if missing := sorted(frozen - encoder.keys()):
+    # All that is not learned here: frozen weights, and the statistics of the normalisation.
+    adapted = {key for key, value in model.named_parameters() if value.requires_grad}
+    needed = {key for key in model.state_dict() if key.startswith("htsat.")} - adapted
+    if missing := sorted(needed - encoder.keys() - {"htsat.bn0.num_batches_tracked"}):
         raise HiveError(
             f"model.start: checkpoint {name} lacks {missing[0]}", "take clap-music-audioset"
         )

@@ -29,8 +29,7 @@ class StopSignals:
 
     The second Ctrl-C does not wait: it raises `KeyboardInterrupt` as usual. Handlers are installed
     on entering, unless a signal is ignored, and those before come back on leaving; outside the main
-    thread nothing happens. Loader processes that are forked meanwhile inherit them, so that Ctrl-C,
-    which goes to all processes of a terminal, does not end them before the step is done.
+    thread nothing happens. Workers of loaders look after themselves (`baselines.data.module`).
     """
 
     def __init__(self) -> None:

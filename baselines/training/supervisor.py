@@ -26,11 +26,10 @@ from baselines.training.failure import NonFiniteError, keep
 from baselines.training.logs import Logs
 from baselines.training.schedule import LearningRate
 from baselines.training.sections import TrainingConfig
-from baselines.training.state import RunState
+from baselines.training.state import RunState, Window
 from baselines.training.stopping import Stopped, StopSignals
 from baselines.training.task import Prepared, SeparationTask
 from baselines.training.validation import MAIN_SCORE, InterruptedValidationError, describe, validate
-from baselines.training.window import Window
 from hive.errors import HiveError
 from hive.seeding import Stream
 

@@ -77,7 +77,7 @@ def _check_gpus(settings: TrainerSection) -> None:
     same = f" --set trainer.accumulate={fewer:.0f}" if fewer == round(fewer) else ""
     raise HiveError(
         f"trainer.devices: {settings.devices} GPUs asked for, {there} here",
-        f"--devices {there}{same} makes the same steps of fewer, one after the other",
+        f"--devices {there}{same} makes steps of as many mixtures, one batch after the other",
     )
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from baselines.data.examples import Examples
 from baselines.training.scores import ScoreSums
 from baselines.training.task import SeparationTask
+from hive.errors import HiveError
 
 MAIN_SCORE = "si_sdr_i"
 
@@ -36,6 +37,7 @@ def validate(
 
     Raises:
         InterruptedValidationError: If it is given up.
+        HiveError: If nothing could be asked for.
     """
     sums = ScoreSums()
     device = trainer.strategy.root_device
@@ -47,11 +49,19 @@ def validate(
         for batch in examples:
             if stop():
                 raise InterruptedValidationError
+            if not len(batch.mixture):
+                continue  # mixtures of classes that must not be asked for
             prepared = trainer.strategy.batch_to_device(task.prepare(batch), device)
             estimate = task.estimate(prepared)
             sums.add(estimate, prepared.target, prepared.mixture, batch.num_sources)
     sums.reduce(device)
-    return sums.means()
+    means = sums.means()
+    if MAIN_SCORE not in means:
+        raise HiveError(
+            "no validation mixture holds a class that is trained on",
+            "set data.validation.split to one that does, or add recordings of those classes to it",
+        )
+    return means
 
 
 def describe(scores: Mapping[str, float]) -> str:

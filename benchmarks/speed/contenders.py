@@ -119,6 +119,10 @@ class Contender(Protocol):
         """The network that is trained."""
         ...
 
+    def remember(self, texts: Sequence[str]) -> None:
+        """Encode texts that steps will ask for, where vectors are remembered."""
+        ...
+
     def step(self, batch: Examples) -> Tensor:
         """Make a training step; return the loss before it, on the device."""
         ...
@@ -202,6 +206,9 @@ class _Ours:
         self._task = task.to(setup.device).train()
         self._optimiser = task.configure_optimizers()
 
+    def remember(self, texts: Sequence[str]) -> None:
+        self.network.encoder.prepare([(text,) for text in texts])
+
     def step(self, batch: Examples) -> Tensor:
         """Do what Lightning does with the task, in its order."""
         task, optimiser = self._task, self._optimiser
@@ -241,6 +248,10 @@ class _Reference:
             weight_decay=settings.weight_decay,
             amsgrad=settings.amsgrad,
         )
+
+    def remember(self, texts: Sequence[str]) -> None:
+        if self._mode.cached:
+            self._encode(texts)
 
     def step(self, batch: Examples) -> Tensor:
         mixture = batch.mixture.to(self._device, non_blocking=True)

@@ -118,7 +118,7 @@ class Networks:
             return self.ours
         if self.compiled is None:
             self.compiled = self._make_ours(self._start)
-            self.compiled.compile()
+            self.compiled.compile(dynamic=False)  # each number of mixtures for itself
         return self.compiled
 
     def condition(self, batch: Any) -> Tensor:

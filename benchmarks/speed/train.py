@@ -14,6 +14,7 @@ mixtures are bands of noise, made before the clock runs.
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import statistics
 import sys
@@ -25,7 +26,7 @@ import torch
 
 from benchmarks.machine import this_machine
 from benchmarks.speed import curves
-from benchmarks.speed.bands import BandMixtures
+from benchmarks.speed.bands import CLASSES, BandMixtures, text
 from benchmarks.speed.contenders import (
     BATCHES,
     Contender,
@@ -47,6 +48,7 @@ ARCHITECTURES = ("audiosep", "clearsep")
 _ROUNDS = 10
 _KEPT = 4  # batches that steps take in turn
 _OTHER_ORDER = "reference, other order"
+_FEWEST = 3  # steps of a curve
 
 
 def time_steps(
@@ -109,12 +111,14 @@ def measure(setup: Setup, modes: Sequence[Mode], steps: int, *, memory: bool) ->
     contenders = {mode: make(setup, mode, towers[mode.side], start) for mode in modes}
     data = BandMixtures(setup.seconds, setup.config.sample_rate, negatives=setup.takes_negatives)
     batches = list(data.batches(_KEPT, setup.batch, seed=0))
+    for contender in contenders.values():
+        contender.remember([text(number) for number in range(CLASSES)])
     rows = summary(setup, time_steps(contenders, batches, setup.device, steps))
-    for mode, row in zip(modes, rows, strict=True):
-        network = contenders[mode].network
-        weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        row["trained_parameters"] = sum(parameter.numel() for parameter in weights)
+    for contender, row in zip(contenders.values(), rows, strict=True):
+        row["trained_parameters"] = _trained(contender.network)
+    del contender
     contenders.clear()
+    _release()
     for mode, row in zip(modes, rows, strict=True):
         row["memory"] = peak_memory(setup, mode) if memory else None
     return {"text_tower_parameters": tower.parameters, "contenders": rows}
@@ -254,6 +258,10 @@ def record_head(options: argparse.Namespace, found: Sequence[Setup]) -> dict[str
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Do what the options ask for and return the record."""
     found = list(setups(options, options.batch))
+    if 0 < options.curve < _FEWEST:
+        raise HiveError(
+            f"--curve {options.curve}: too few to tell noise", f"take {_FEWEST} or more"
+        )
     record: dict[str, Any] = record_head(options, found) | {"training": {}, "curves": {}}
     for setup in found:
         ours = our_modes(setup, options.precision, options.compile)
@@ -305,6 +313,17 @@ def print_record(record: dict[str, Any]) -> None:
             ],
             title=f"Losses of {name}, {len(part['losses']['reference'])} steps",
         )
+
+
+def _trained(network: torch.nn.Module) -> int:
+    return sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+
+
+def _release() -> None:
+    """Give memory of the GPU back, which other processes may need."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""A run in a process of its own: `job.py POOL FOLDER OVERRIDE...`.
+"""A run in a process of its own: `job.py ARCHITECTURE POOL FOLDER OVERRIDE...`.
 
 Beside the folder it notes what each step saw (`.seen`), and for each rank the mixtures of its
 batches (`.ids-RANK`) and a hash of the weights at the end (`.weights-RANK`).
@@ -48,9 +48,11 @@ class Notes(pl.Callback):
 
 
 def main() -> None:
-    pool, folder = map(Path, sys.argv[1:3])
-    tiny = runpy.run_path(str(Path(__file__).with_name("world.py")))["TINY"]
-    config = load_config("audiosep-mini", [*tiny, *sys.argv[3:]])
+    name = sys.argv[1]
+    pool, folder = map(Path, sys.argv[2:4])
+    world = runpy.run_path(str(Path(__file__).with_name("world.py")))
+    settings = [world["SMALL"][name], *world["TINY"][1:], *sys.argv[4:]]
+    config = load_config(f"{name}-mini", settings)
     train(config, pool, folder, callbacks=[Notes(folder)])
 
 

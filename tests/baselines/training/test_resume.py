@@ -144,6 +144,48 @@ def test_signal_saves_the_state_between_two_checkpoints(
     assert_same(tmp_path, whole[0])
 
 
+def test_clearsep_with_workers_goes_on_in_another_place(
+    tmp_path: Path, training_pool: Path
+) -> None:
+    """In mid-epoch, with what workers had made ahead; the folder has moved meanwhile."""
+    from baselines.training.config import load_config
+    from baselines.training.run import train
+
+    settings = [WORLD.SMALL["clearsep"], *WORLD.TINY[1:], "trainer.max_steps=3", "data.augment={}"]
+    config = load_config("clearsep-mini", [*settings, "data.seconds=0.3"])
+    witness = Witness()
+    train(config, training_pool, tmp_path / "whole", callbacks=[witness])
+    config = load_config("clearsep-mini", [*settings, "data.seconds=0.3", "data.workers=1"])
+    seen: Seen = {}
+    first = Witness(signal_at=1)
+    with pytest.raises(Stopped):
+        train(config, training_pool, tmp_path / "first", callbacks=[first])
+    (tmp_path / "first").rename(tmp_path / "moved")
+    second = Witness()
+    train(config, training_pool, tmp_path / "moved", callbacks=[second])
+    seen = first.seen | second.seen
+    assert sorted(second.seen) == [2]
+    assert seen == witness.seen
+    assert_same(tmp_path / "whole", tmp_path / "moved")
+
+
+def test_no_room_for_a_checkpoint(
+    tmp_path: Path, run_tiny: RunTiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_tiny(tmp_path, "schedule={kind: constant}", "trainer.max_steps=1")
+    before = (tmp_path / checkpoints.LAST).read_bytes()
+
+    def full(part: Path, path: Path) -> None:
+        with Path("/dev/full").open("wb") as device:
+            torch.save({"weights": torch.zeros(9)}, device)
+
+    monkeypatch.setattr(checkpoints, "_put", full)
+    with pytest.raises(HiveError, match=r"could not be written .*the one before is as it was"):
+        run_tiny(tmp_path, "schedule={kind: constant}", "trainer.max_steps=2")
+    assert (tmp_path / checkpoints.LAST).read_bytes() == before
+    assert not list((tmp_path / "checkpoints").glob(".*.part"))
+
+
 def test_finished_run_changes_nothing_but_goes_on_when_it_is_made_longer(
     tmp_path: Path, run_tiny: RunTiny
 ) -> None:
@@ -190,7 +232,28 @@ def test_damaged_checkpoint_is_told(tmp_path: Path, run_tiny: RunTiny) -> None:
 
 def job(pool: Path, folder: Path, *overrides: str) -> list[str]:
     """A run of its own, see `job.py`."""
-    return [sys.executable, str(JOB), str(pool), str(folder), *SETTINGS, *overrides]
+    return [sys.executable, str(JOB), "audiosep", str(pool), str(folder), *SETTINGS, *overrides]
+
+
+@pytest.mark.slow
+def test_signal_to_all_processes_is_that_to_one(tmp_path: Path, training_pool: Path) -> None:
+    """As schedulers and terminals send it: workers live on until the step is saved."""
+    log = tmp_path / "run.seen"
+    command = job(training_pool, tmp_path / "run", "data.workers=1", "trainer.max_steps=1000000")
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (log.exists() and "\n1 " in log.read_text()):
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, told = process.communicate(timeout=300)
+    assert "stopped by SIGTERM" in told
+    assert "worker" not in told
+    assert (tmp_path / "run" / checkpoints.LAST).is_file()
+
+
+@pytest.mark.slow
+def test_process_with_workers_ends(tmp_path: Path, training_pool: Path) -> None:
+    command = job(training_pool, tmp_path / "run", "data.workers=1", "trainer.max_steps=1")
+    subprocess.run(command, check=True, timeout=300)
 
 
 @pytest.mark.slow
@@ -213,10 +276,13 @@ def test_killed_twice(tmp_path: Path, training_pool: Path, whole: tuple[Path, Se
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_network(tmp_path: Path, training_pool: Path) -> None:
+@pytest.mark.parametrize("network", ["audiosep", "clearsep"])
+def test_two_processes_train_one_network(network: str, tmp_path: Path, training_pool: Path) -> None:
     folder = tmp_path / "run"
     overrides = ("trainer.devices=2", "trainer.accumulate=1", "trainer.max_steps=4")
-    subprocess.run(job(training_pool, folder, *overrides), check=True, timeout=500)
+    command = job(training_pool, folder, *overrides, "data.seconds=0.3")
+    command[2] = network
+    subprocess.run(command, check=True, timeout=500)
     weights = [(tmp_path / f"run.weights-{rank}").read_text() for rank in (0, 1)]
     assert weights[0] == weights[1]
     epochs: dict[int, list[str]] = {}

@@ -196,3 +196,68 @@ def test_command_that_is_stopped_tells_how_to_go_on(
     said = capsys.readouterr().err.replace("\n", "")
     assert "stopped by SIGTERM; the state is in runs/a/checkpoints" in said
     assert "hive-bench train audiosep-mini --pool 'my pool' --out runs/a" in said
+
+
+def test_audio_encoder_of_clap_fits_the_published_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names and shapes, without memory for the weights."""
+    from transformers import ClapAudioConfig, ClapAudioModelWithProjection
+
+    from baselines.clearsep.config import ClearSepConfig
+    from baselines.clearsep.model import ClearSep
+    from baselines.queries.encoder import QueryEncoder
+    from baselines.training.start import start
+    from hive.checkpoints import store
+
+    class Clap(QueryEncoder):
+        kind, dim = "clap", 512
+
+        def config(self) -> dict[str, Any]:
+            return {"kind": "clap", "checkpoint": "clap-music-audioset"}
+
+    published = ClearSepConfig.published()
+    audio = ClapAudioConfig(
+        patch_embeds_hidden_size=128, hidden_size=1024, depths=[2, 2, 12, 2], enable_fusion=False
+    )
+    with torch.device("meta"):
+        model = ClearSep(published, Clap())
+        clap = ClapAudioModelWithProjection(audio).state_dict()
+    ready = store.Status("clap-music-audioset", Path("c"), "ready", weights="w")
+    monkeypatch.setattr(store, "inspect", lambda name: ready)
+    monkeypatch.setattr("safetensors.torch.load_file", lambda file: clap)
+    loaded: dict[str, torch.Tensor] = {}
+    monkeypatch.setattr(model, "load_state_dict", lambda state, strict: loaded.update(state))
+    start(model, "clap")
+    own = {key for key in model.state_dict() if key.startswith("htsat.")}
+    assert {key for key in own - loaded.keys() if "lora" not in key} == set()
+    assert loaded.keys() <= own
+    del clap[next(key for key in clap if key.endswith("batch_norm.running_mean"))]
+    with pytest.raises(HiveError, match=r"clap-music-audioset lacks htsat\.bn0\.running_mean"):
+        start(model, "clap")
+
+
+def test_validation_of_classes_that_nothing_was_trained_on(
+    tmp_path: Path, training_pool: Path, world: Any
+) -> None:
+    import pyarrow as pa
+
+    from hive.pool.store import TABLE, read_pool
+    from hive.tables import write_table
+
+    pool = tmp_path / "POOL"
+    clips, metadata = read_pool(training_pool)
+    pool.mkdir()
+    for path in training_pool.iterdir():
+        if path.name != TABLE:
+            (pool / path.name).symlink_to(path)
+    keep = [
+        row["split"] == "validation" or row["label"] not in ("Typing", "Printer", "Cough")
+        for row in clips.to_pylist()
+    ]
+    write_table(pool / TABLE, clips.filter(pa.array(keep)), clips.schema, metadata)
+    pairs = ["data.sizes={2: 1.0}", "data.validation={mixtures: 16, sizes: [2]}"]
+    config = load_config("audiosep-mini", [*world.TINY, "trainer.max_steps=1", *pairs])
+    trained = train(config, pool, tmp_path / "run")
+    assert "si_sdr_i_2mix" in trained.state.history[0]
+    model = load_pretrained(tmp_path / "run")
+    with pytest.raises(HiveError, match="trained without that class"):
+        model.encoder.prepare([("Typing",)])
