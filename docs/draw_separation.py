@@ -7,7 +7,6 @@ when it is asked for another source of the same mixture.
 from __future__ import annotations
 
 import argparse
-import io
 from pathlib import Path
 
 import matplotlib
@@ -15,8 +14,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from figure_mixture import level
-from PIL import Image
+from figure_mixture import save, show
 
 from hive import metrics
 from hive.inference import Item, Request, reproducible, separate
@@ -44,28 +42,14 @@ def draw(rows: list[tuple[Sample, str]], model_name: str) -> None:
             (f'asked for "{labels[asked]}": {gain(sample, asked, found[0])}', found[0]),
             (f'asked for "{labels[other]}": {gain(sample, other, found[1])}', found[1]),
         ]
-        seconds = len(sample.mixture) / sample.sample_rate
         for axis, (title, samples) in zip(row, panels, strict=True):
-            image = axis.imshow(
-                level(samples),
-                origin="lower",
-                aspect="auto",
-                extent=(0, seconds, 0, sample.sample_rate / 2000),
-                vmin=-90,
-                vmax=-20,
-                cmap="magma",
-            )
+            image = show(axis, samples, sample.sample_rate)
             axis.set_title(title, fontsize=8)
-            axis.set_yscale("symlog", linthresh=0.5)
-            axis.set_yticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
-            axis.tick_params(labelsize=7)
         row[0].set_ylabel("kHz", fontsize=8)
     for axis in axes[-1]:
         axis.set_xlabel("s", fontsize=8)
     figure.colorbar(image, ax=axes, pad=0.01).ax.tick_params(labelsize=7)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=130)
-    Image.open(buffer).convert("RGB").quantize(96).save(IMAGE, optimize=True)
+    save(figure, IMAGE)
 
 
 def ask(model: object, sample: Sample, label: str) -> np.ndarray:

@@ -10,6 +10,9 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from PIL import Image
 
 from hive.shards.read import Sample, find_shards, locate, read_shard
@@ -34,27 +37,37 @@ def draw(sample: Sample) -> None:
     figure, axes = plt.subplots(
         1, len(panels), figsize=(2.35 * len(panels), 2.7), sharey=True, layout="constrained"
     )
-    seconds = len(sample.mixture) / sample.sample_rate
     for axis, (title, samples) in zip(axes, panels, strict=True):
-        image = axis.imshow(
-            level(samples),
-            origin="lower",
-            aspect="auto",
-            extent=(0, seconds, 0, sample.sample_rate / 2000),
-            vmin=-90,
-            vmax=-20,
-            cmap="magma",
-        )
+        image = show(axis, samples, sample.sample_rate)
         axis.set_title(title, fontsize=9, fontweight="bold" if title == "mixture" else "normal")
         axis.set_xlabel("s", fontsize=8)
-        axis.set_yscale("symlog", linthresh=0.5)
-        axis.set_yticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
-        axis.tick_params(labelsize=7)
     axes[0].set_ylabel("kHz", fontsize=8)
     figure.colorbar(image, ax=axes, pad=0.01).ax.tick_params(labelsize=7)
+    save(figure, IMAGE)
+
+
+def show(axis: Axes, samples: np.ndarray, sample_rate: int) -> AxesImage:
+    """Draw a spectrogram, in kHz over seconds."""
+    image = axis.imshow(
+        level(samples),
+        origin="lower",
+        aspect="auto",
+        extent=(0, len(samples) / sample_rate, 0, sample_rate / 2000),
+        vmin=-90,
+        vmax=-20,
+        cmap="magma",
+    )
+    axis.set_yscale("symlog", linthresh=0.5)
+    axis.set_yticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
+    axis.tick_params(labelsize=7)
+    return image
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as a small PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=130)
-    Image.open(buffer).convert("RGB").quantize(96).save(IMAGE, optimize=True)
+    Image.open(buffer).convert("RGB").quantize(96).save(path, optimize=True)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from baselines.locations import RUN_MODEL
 from baselines.training import checkpoints
 from baselines.training.sections import TrainingConfig
 from hive.claims import claim, describe
@@ -25,7 +26,7 @@ from hive.files import write_text
 CONFIG = "config.yaml"
 RUN = "run.json"
 RECORD = "training.json"
-MODEL = "model"
+MODEL = RUN_MODEL
 LOCK = ".lock"
 
 #: What may differ when a run goes on: it changes how long, where and with how many it trains.

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 import torch
 from torch import Tensor
+from transformers import ClapAudioConfig
 
 from baselines.clearsep.config import ClearSepConfig
 from baselines.clearsep.frontend import mel_filters
@@ -83,3 +84,20 @@ def mixture(small: ClearSepConfig) -> Tensor:
 @pytest.fixture(scope="session")
 def condition() -> Tensor:
     return torch.randn(2, 2 * DIM, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.fixture(scope="session")
+def clap_size(small: ClearSepConfig) -> ClapAudioConfig:
+    """CLAP's audio encoder of the same size, as transformers configures it."""
+    return ClapAudioConfig(
+        spec_size=small.chunk_frames,
+        num_mel_bins=small.mels,
+        patch_size=small.patch,
+        patch_stride=[small.patch, small.patch],
+        patch_embeds_hidden_size=small.embed_dim,
+        hidden_size=8 * small.embed_dim,
+        depths=list(small.depths),
+        num_attention_heads=list(small.heads),
+        window_size=small.window_size,
+        enable_fusion=False,
+    )

@@ -113,22 +113,10 @@ def test_whole_checkpoint_needs_no_clap(
 
 
 def test_converted_clap_serves_as_well(
-    tmp_path: Path, small: ClearSepConfig, tuned: dict[str, Tensor]
+    tmp_path: Path, small: ClearSepConfig, clap_size: ClapAudioConfig, tuned: dict[str, Tensor]
 ) -> None:
     torch.manual_seed(0)
-    clap = ClapAudioModelWithProjection(
-        ClapAudioConfig(
-            spec_size=small.chunk_frames,
-            num_mel_bins=small.mels,
-            patch_size=small.patch,
-            patch_stride=[small.patch, small.patch],
-            patch_embeds_hidden_size=small.embed_dim,
-            hidden_size=8 * small.embed_dim,
-            depths=list(small.depths),
-            num_attention_heads=list(small.heads),
-            window_size=small.window_size,
-        )
-    ).state_dict()
+    clap = ClapAudioModelWithProjection(clap_size).state_dict()
     clap["text_model.pooler.dense.bias"] = torch.ones(1)
     save_file(clap, tmp_path / "model.safetensors")
     path = write(tmp_path / "best_model.ckpt", tuned)

@@ -13,23 +13,10 @@ from baselines.clearsep.swin import DropPath, SwinBlock
 
 
 @pytest.fixture(scope="module")
-def clap(small: ClearSepConfig) -> ClapAudioModel:
+def clap(clap_size: ClapAudioConfig) -> ClapAudioModel:
     """transformers' encoder of the same size, every weight drawn."""
     torch.manual_seed(0)
-    model = ClapAudioModel(
-        ClapAudioConfig(
-            spec_size=small.chunk_frames,
-            num_mel_bins=small.mels,
-            patch_size=small.patch,
-            patch_stride=[small.patch, small.patch],
-            patch_embeds_hidden_size=small.embed_dim,
-            hidden_size=8 * small.embed_dim,
-            depths=list(small.depths),
-            num_attention_heads=list(small.heads),
-            window_size=small.window_size,
-            enable_fusion=False,
-        )
-    )
+    model = ClapAudioModel(clap_size)
     with torch.no_grad():
         for name, value in model.state_dict().items():
             if name.endswith("running_var"):
