@@ -84,10 +84,9 @@ class AudioSepConfig(BaseModel):
     def mini(cls) -> AudioSepConfig:
         """A small one that trains and runs on a processor, without any download."""
         return cls(
-            n_fft=1024,
-            hop=512,
-            channels=(16, 32, 64, 96, 128, 160),
-            bands=128,
+            hop=1024,
+            channels=(16, 32, 64, 96, 128, 128),
+            bands=64,
             compression="log",
             phase_bias=1.0,
             encoder={"kind": "labels", "dim": 128},

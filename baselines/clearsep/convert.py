@@ -206,7 +206,7 @@ def _shapes(config: ClearSepConfig, query_dim: int) -> dict[str, torch.Size]:
         parts: dict[str, nn.Module] = {
             "htsat": encoder,
             "decoder": Decoder(config, query_dim),
-            "mask_net": MaskNet(config),
+            "mask_net": MaskNet(config, query_dim),
         }
     return {
         f"{part}.{key}": value.shape

@@ -22,9 +22,9 @@ class Film(nn.Module):
         self.beta = nn.Linear(query_dim, dim)
 
     def forward(self, x: Tensor, query: Tensor) -> Tensor:
-        """Return gamma(query) * x + beta(query) for maps (B, H, W, C) and queries (B, D)."""
-        gamma, beta = self.gamma(query)[:, None, None], self.beta(query)[:, None, None]
-        return torch.addcmul(beta, gamma, x)
+        """Return gamma(query) * x + beta(query) for x (B, ..., C) and queries (B, D)."""
+        shape = (len(x), *(1,) * (x.ndim - 2), -1)
+        return torch.addcmul(self.beta(query).view(shape), self.gamma(query).view(shape), x)
 
 
 class Skip(nn.Module):

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.clearsep.config import ClearSepConfig
+from baselines.clearsep.decoder import Film
 from baselines.clearsep.swin import initialise
 from baselines.spectra import LOG_FLOOR
 
 _MOMENTUM = 0.01
+_SPREAD = 0.7  # of scales and shifts, as the condition vector has length 1
 
 
 class Layer(nn.Module):
@@ -41,9 +43,14 @@ class Layer(nn.Module):
 
 
 class MaskNet(nn.Module):
-    """From magnitudes and features to the logits of a mask."""
+    """From magnitudes and features to the logits of a mask.
 
-    def __init__(self, config: ClearSepConfig) -> None:
+    Args:
+        config: Configuration of the network.
+        query_dim: Size of the condition vector.
+    """
+
+    def __init__(self, config: ClearSepConfig, query_dim: int) -> None:
         super().__init__()
         self.compression = config.compression
         self.spectrum_norm = nn.BatchNorm1d(config.bins, momentum=_MOMENTUM)
@@ -55,13 +62,18 @@ class MaskNet(nn.Module):
         )
         self.output = nn.Linear(config.mask_width, config.bins)
         self.apply(initialise)
+        self.films = nn.ModuleList(
+            _film(query_dim, config.mask_width)
+            for _ in range(config.mask_layers if config.mask_query else 0)
+        )
 
-    def forward(self, magnitude: Tensor, features: Tensor) -> Tensor:
+    def forward(self, magnitude: Tensor, features: Tensor, query: Tensor) -> Tensor:
         """Compute the logits.
 
         Args:
             magnitude: Of the mixture's spectrum, shape (B, frames, bins).
             features: From the decoder, shape (B, frames, mels).
+            query: Condition vectors, shape (B, query_dim).
 
         Returns:
             Shape (B, frames, bins).
@@ -70,7 +82,16 @@ class MaskNet(nn.Module):
             magnitude = (magnitude + LOG_FLOOR).log()
         spectrum = self.spectrum_norm(magnitude.transpose(1, 2)).transpose(1, 2)
         x = self.input_norm(self.input(torch.cat([spectrum, features.to(spectrum.dtype)], dim=-1)))
-        for layer in self.layers:
-            x = layer(x)
+        for number, layer in enumerate(self.layers):
+            x = layer(self.films[number](x, query) if self.films else x)
         logits: Tensor = self.output(x)
         return logits
+
+
+def _film(query_dim: int, width: int) -> Film:
+    """Scale around 1 and shift around 0, at once far enough apart for different queries."""
+    film = Film(query_dim, width)
+    for linear, bias in ((film.gamma, 1.0), (film.beta, 0.0)):
+        nn.init.normal_(linear.weight, std=_SPREAD)
+        nn.init.constant_(linear.bias, bias)
+    return film

@@ -52,7 +52,7 @@ class ClearSep(SeparationModel):
         if config.lora is not None:
             adapt(self.htsat, config.lora, config.rank)
         self.decoder = Decoder(config, 2 * encoder.dim)
-        self.mask_net = MaskNet(config)
+        self.mask_net = MaskNet(config, 2 * encoder.dim)
         self.train()
 
     def train(self, mode: bool = True) -> ClearSep:
@@ -100,6 +100,6 @@ class ClearSep(SeparationModel):
             mel = self.front_end(padded, spectrum)
         features = self.decoder(self.htsat(mel), condition)
         frames = count_frames(window, self.config.n_fft, self.config.hop)
-        logits = self.mask_net(magnitude, features[:, :frames])
+        logits = self.mask_net(magnitude, features[:, :frames], condition)
         with torch.autocast(mixture.device.type, enabled=False):
             return istft(torch.sigmoid(logits.float()) * spectrum, self.config.hop, length)

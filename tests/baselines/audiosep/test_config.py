@@ -27,7 +27,7 @@ def test_published_query_encoder_is_a_known_checkpoint():
 def test_mini_needs_no_download():
     config = AudioSepConfig.mini()
     assert config.encoder == {"kind": "labels", "dim": 128}
-    assert (config.bins, config.heights) == (512, 128)
+    assert (config.bins, config.heights) == (1024, 64)
 
 
 @pytest.mark.parametrize("config", [AudioSepConfig.published(), AudioSepConfig.mini()])

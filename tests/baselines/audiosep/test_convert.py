@@ -72,7 +72,7 @@ def test_published_numbers_of_parameters(full, build):
 
 def test_mini_is_small(build):
     with torch.device("meta"):
-        assert size(build(AudioSepConfig.mini(), dim=128).parameters()) == 3_677_891
+        assert size(build(AudioSepConfig.mini(), dim=128).parameters()) == 3_035_779
 
 
 def test_parameters_of_clap():

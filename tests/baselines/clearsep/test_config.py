@@ -62,7 +62,7 @@ def test_published_adaptation_has_the_published_size(kind: str, matrices: int) -
 
 def test_mini_trains_all_its_weights() -> None:
     model = build(ClearSepConfig.mini(), 128)
-    assert count(model) == count(model, trained=True) == 5_138_398
+    assert count(model) == count(model, trained=True) == 6_097_544
 
 
 def test_configuration_survives_json() -> None:

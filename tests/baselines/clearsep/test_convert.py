@@ -138,7 +138,11 @@ def test_every_published_key_has_its_place(monkeypatch: pytest.MonkeyPatch) -> N
     with torch.device("meta"):
         htsat = Htsat(config)
         adapt(htsat, "fused", 16)
-        parts = {"htsat": htsat, "decoder": Decoder(config, 1024), "mask_net": MaskNet(config)}
+        parts = {
+            "htsat": htsat,
+            "decoder": Decoder(config, 1024),
+            "mask_net": MaskNet(config, 1024),
+        }
         published = ReferenceClearSep(Sizes(), mel_filters(config).to("meta")).state_dict()
     expected = {
         f"{part}.{key}": value.shape

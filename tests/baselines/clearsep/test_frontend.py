@@ -42,8 +42,8 @@ def test_one_rate_shares_the_transform() -> None:
     spectrum = stft(mixture, config.n_fft, config.hop)
     mel = LogMel(config)(mixture, spectrum)
     power = spectrum.abs().double().square() @ mel_filters(config).double()
-    assert mel.shape == (2, 512, 64)
-    torch.testing.assert_close(mel[:, :501].double(), 10 * torch.log10(power), rtol=0, atol=1e-3)
+    assert mel.shape == (2, 128, 64)
+    torch.testing.assert_close(mel[:, :126].double(), 10 * torch.log10(power), rtol=0, atol=1e-3)
 
 
 def test_constants_are_real_where_the_network_is_not() -> None:

@@ -374,7 +374,7 @@ def test_the_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 def test_names_of_the_catalogue() -> None:
     assert catalogue.names("clap")[0] == "clap-music-audioset"
-    assert len(set(catalogue.names())) == len(catalogue.CATALOGUE) == 8
+    assert len(set(catalogue.names())) == len(catalogue.CATALOGUE) == 11
     for entry in catalogue.CATALOGUE:
         assert entry.sha256 is None or len(entry.sha256) == 64
         assert len(entry.revision) == 40
