@@ -94,6 +94,24 @@ MIXTURE_SCHEMA = pa.schema(
     ]
 )
 
+#: How the tracks of a natural recording were made, and how good they are (`hive.engine`).
+SEPARATION = pa.struct(
+    [
+        ("model", pa.string()),
+        ("model_sha256", pa.string()),  # of its weights; "" where it has none
+        ("iteration", pa.int32()),  # of the data engine, from 1
+        ("subset", pa.string()),  # "self_separate" or "independent"
+        ("re_sdr", pa.float64()),  # dB; null where the tracks add up exactly
+        ("re_si_sdr", pa.float64()),
+        ("correlation", pa.float64()),  # largest of two tracks, 0 to 1
+        ("similarity", pa.float64()),  # of two tracks' spectrograms, likewise
+        ("least_share", pa.float64()),  # of a track in the energy of all tracks
+    ]
+)
+
+#: A natural recording, separated: `sources` are its tracks, which add up to it with the rest.
+TRACK_SCHEMA = MIXTURE_SCHEMA.append(pa.field("separation", SEPARATION))
+
 
 def write_table(
     path: Path | str,

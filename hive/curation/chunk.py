@@ -77,7 +77,7 @@ def cut(
         `missing`,
         `unreadable`, `interval`, `short`, `silent` or `tail`.
     """
-    base = _row(corpus, recording)
+    base = row_of(corpus, recording)
     if allowed is not None:
         fits, why = allowed.allows(recording.licence)
         if not fits:
@@ -141,8 +141,8 @@ def _unless_silent(row: Row, decision: str) -> Row:
     return step(row, NAME, VERSION, decision, row["rms"])
 
 
-def _row(corpus: str, recording: Recording) -> Row:
-    """A row of a recording as a whole, with nothing known of its samples."""
+def row_of(corpus: str, recording: Recording) -> Row:
+    """Return a row of a recording as a whole, with nothing known of its samples."""
     return {
         "segment_id": f"{corpus}_{name_of(recording)}",
         "corpus": corpus,

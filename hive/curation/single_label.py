@@ -92,18 +92,13 @@ def decide(row: Mapping[str, Any]) -> Row:
         return step(row, NAME, VERSION, "no labels")
     if row["unmapped"]:
         return reject(row, "unknown_label", "; ".join(row["unmapped"]))
-    given = frozenset(row["nodes"])
-    narrow = [mid for mid in _narrowest(row["nodes"]) if mid not in circumstances()]
-    meant = {mid: _events(mid, given) for mid in narrow}
-    excluded = [mid for mid, found in meant.items() if not found]
-    events = without_ancestors({node for found in meant.values() for node in found})
-    if len(events) + len(excluded) > 1:
-        events.discard(_SILENCE)
+    events, excluded = events_of(row["nodes"])
     if len(events) + len(excluded) > 1:
         names = [labels.name_of(mid) for mid in (*events, *excluded)]
         return reject(row, "several_labels", "; ".join(sorted(names)))
-    if not events & {labels.node_of(mid) for mid in given}:
+    if not events & {labels.node_of(mid) for mid in row["nodes"]}:
         # Nothing that Hive has, or an aspect alone.
+        narrow = _sounding(row["nodes"])
         names = [labels.name_of(mid) for mid in narrow or row["nodes"] if mid != _SILENCE]
         return reject(row, "excluded_label", "; ".join(names))
     (mid,) = events
@@ -114,6 +109,25 @@ def decide(row: Mapping[str, Any]) -> Row:
         "given_mid": mid,
         "label_mid": mid if is_class else "",
     }
+
+
+def events_of(nodes: Collection[str]) -> tuple[set[str], list[str]]:
+    """Return the sound events that labels name together, none a wider name of another.
+
+    Args:
+        nodes: AudioSet identifiers of the labels.
+
+    Returns:
+        The nodes of Hive's ontology that are meant; and the AudioSet nodes of what sounds as well
+        but has no place in it.
+    """
+    given = frozenset(nodes)
+    meant = {mid: _events(mid, given) for mid in _sounding(nodes)}
+    excluded = [mid for mid, found in meant.items() if not found]
+    events = without_ancestors({node for found in meant.values() for node in found})
+    if len(events) + len(excluded) > 1:
+        events.discard(_SILENCE)
+    return events, excluded
 
 
 def skipped(row: Mapping[str, Any]) -> Row:
@@ -131,6 +145,11 @@ def without_ancestors(nodes: set[str]) -> set[str]:
     """Return the nodes of Hive's ontology that stand above none of the others."""
     above = {mid for node in nodes for mid in labels.above(node)}
     return nodes - above
+
+
+def _sounding(nodes: Collection[str]) -> list[str]:
+    """Return the narrowest nodes, without circumstances."""
+    return [mid for mid in _narrowest(nodes) if mid not in circumstances()]
 
 
 def _narrowest(nodes: Collection[str]) -> tuple[str, ...]:

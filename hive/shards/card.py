@@ -97,7 +97,8 @@ def _described(facts: DatasetFacts, splits: list[str]) -> list[str]:
             continue
         files += [f"- config_name: {name}", *(["  default: true"] * (name == ALL)), "  data_files:"]
         info += [f"- config_name: {name}", "  features:"]
-        info += [*yaml_list(card_features(facts.audio_format, max(some)), 2), "  splits:"]
+        features = card_features(facts.audio_format, max(some), tracks=facts.tracks)
+        info += [*yaml_list(features, 2), "  splits:"]
         for split in sorted({one.split for one in held}, key=splits.index):
             mine = [one for one in held if one.split == split]
             files += [f"  - split: {split}", "    path:"]

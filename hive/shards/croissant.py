@@ -18,7 +18,7 @@ from hive.shards.attribution import licence_address
 from hive.shards.edition import Edition
 from hive.shards.facts import DatasetFacts
 from hive.shards.layout import ATTRIBUTION, LICENCES, MIXTURES
-from hive.tables import MIXTURE_SCHEMA
+from hive.shards.features import row_schema
 
 LISTED = 200
 _TYPES = {"string": "sc:Text", "double": "cr:Float64", "int32": "cr:Int32"}
@@ -110,7 +110,7 @@ def croissant(
             *(_file(one, hashes[one], edition) for one in (MIXTURES, LICENCES, ATTRIBUTION)),
             *_shards(facts, hashes, edition),
         ],
-        "recordSet": [_splits(facts), _mixtures()],
+        "recordSet": [_splits(facts), _mixtures(facts)],
     }
 
 
@@ -155,8 +155,9 @@ def _splits(facts: DatasetFacts) -> dict[str, Any]:
     }
 
 
-def _mixtures() -> dict[str, Any]:
-    fields = [_field(field, "mixtures", field.name) for field in MIXTURE_SCHEMA]
+def _mixtures(facts: DatasetFacts) -> dict[str, Any]:
+    schema = row_schema(tracks=facts.tracks)
+    fields = [_field(field, "mixtures", field.name) for field in schema]
     for field in fields:
         if field["@id"] == "mixtures/split":
             field["references"] = {"field": {"@id": "splits/name"}}
@@ -174,9 +175,11 @@ def _field(field: pa.Field, parent: str, column: str, path: str = "") -> dict[st
     """Return a column as a field; a list of structs as a repeated field of fields."""
     name = f"{parent}/{field.name}"
     described: dict[str, Any] = {"@type": "cr:Field", "@id": name, "name": name}
-    if pa.types.is_list(field.type):
-        members = field.type.value_type
-        described["repeated"] = True
+    if pa.types.is_nested(field.type):
+        repeated = pa.types.is_list(field.type)
+        members = field.type.value_type if repeated else field.type
+        if repeated:
+            described["repeated"] = True
         described["subField"] = [_field(one, name, column, one.name) for one in members]
         return described
     source: dict[str, Any] = {"fileObject": {"@id": MIXTURES}, "extract": {"column": column}}

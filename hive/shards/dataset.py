@@ -10,21 +10,22 @@ from typing import Any
 import datasets
 import pyarrow as pa
 
-from hive.shards.features import JSON_FIELD, KEY_FIELD, audio_fields
+from hive.shards.features import JSON_FIELD, KEY_FIELD, audio_fields, row_schema
 from hive.shards.read import read_raw
 from hive.storage import place
-from hive.tables import MIXTURE_SCHEMA, SIZES
+from hive.tables import SIZES
 
 _BATCH = 16
 
 
 @dataclass
 class MixtureConfig(datasets.BuilderConfig):  # type: ignore[misc]
-    """Shards of each split, and the largest number of sources in them."""
+    """Shards of each split, the largest number of sources in them, and whether these are tracks."""
 
     shards: dict[str, list[str]] | None = None
     audio_format: str = "flac"
     largest: int = max(SIZES)
+    tracks: bool = False
 
 
 class Mixtures(datasets.ArrowBasedBuilder):  # type: ignore[misc]
@@ -36,12 +37,16 @@ class Mixtures(datasets.ArrowBasedBuilder):  # type: ignore[misc]
     def _info(self) -> datasets.DatasetInfo:
         features = {
             name: datasets.Audio(decode=can_decode())
-            for name in audio_fields(self.config.audio_format, self.config.largest)
+            for name in self._audio_fields()
         }
-        described = datasets.Features.from_arrow_schema(MIXTURE_SCHEMA)
+        described = datasets.Features.from_arrow_schema(row_schema(tracks=self.config.tracks))
         features[JSON_FIELD] = dict(described)
         features[KEY_FIELD] = datasets.Value("string")
         return datasets.DatasetInfo(features=datasets.Features(features))
+
+    def _audio_fields(self) -> list[str]:
+        config = self.config
+        return audio_fields(config.audio_format, config.largest, tracks=config.tracks)
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         return [
@@ -53,7 +58,7 @@ class Mixtures(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         yield from shards
 
     def _generate_tables(self, shards: list[str]) -> Iterator[tuple[Any, pa.Table]]:
-        fields = audio_fields(self.config.audio_format, self.config.largest)
+        fields = self._audio_fields()
         schema = self.info.features.arrow_schema
         for number, shard in enumerate(shards):
             rows: list[dict[str, Any]] = []

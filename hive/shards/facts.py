@@ -25,6 +25,8 @@ from hive.tables import MIXTURE_SCHEMA, SPLITS, open_table
 
 _BATCH = 20_000
 _LISTED = ("label", "licence")
+#: Kind of the plan of a split whose mixtures are natural recordings (`hive.engine`).
+TRACKS = "tracks"
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,11 @@ class DatasetFacts:
     inherited: dict[str, list[tuple[list[str], int]]]
     runs: dict[str, dict[str, Any]]
     sha256: dict[str, str]
+
+    @property
+    def tracks(self) -> bool:
+        """Whether it holds natural recordings and their separated tracks, not mixtures."""
+        return any(run["plan"].get("kind") == TRACKS for run in self.runs.values())
 
     @property
     def sizes(self) -> list[int]:

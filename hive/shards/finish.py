@@ -24,7 +24,8 @@ from hive.shards.attribution import write_attribution
 from hive.shards.card import dataset_card
 from hive.shards.croissant import croissant
 from hive.shards.edition import Edition
-from hive.shards.facts import DatasetFacts, facts_json, gather_facts
+from hive.shards.facts import TRACKS, DatasetFacts, facts_json, gather_facts
+from hive.shards.features import row_schema
 from hive.shards.layout import (
     ATTRIBUTION,
     CARD,
@@ -39,7 +40,6 @@ from hive.shards.layout import (
 from hive.shards.licences import dataset_licences, write_licences
 from hive.shards.sidecars import dataset_sidecars, incomplete
 from hive.storage import read_many
-from hive.tables import MIXTURE_SCHEMA
 
 _BESIDE = (MIXTURES, LICENCES, ATTRIBUTION, QUARANTINE, FACTS, CARD, CROISSANT, CHECKSUMS)
 
@@ -128,7 +128,8 @@ def _merge_rows(dataset: Path, sidecars: list[dict[str, Any]]) -> None:
     plans = {split: claim["plan"] for split, claim in _claims(dataset).items()}
     # They travel with the table: where the dataset goes, `.hive` does not.
     settings = {"hive": json.dumps({"plans": plans}, sort_keys=True)}
-    schema = MIXTURE_SCHEMA.with_metadata(settings)
+    tracks = any(plan.get("kind") == TRACKS for plan in plans.values())
+    schema = row_schema(tracks=tracks).with_metadata(settings)
     with (
         atomic_open(dataset / MIXTURES) as handle,
         pq.ParquetWriter(handle, schema, compression="zstd") as writer,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import datasets
 
@@ -18,6 +18,7 @@ from hive.errors import HiveError
 from hive.files import sha256_json
 from hive.shards.card import ALL, TEST_ONLY
 from hive.shards.dataset import MixtureConfig, Mixtures
+from hive.shards.features import JSON_FIELD, REST
 from hive.shards.layout import EMBEDDED, find_shards, locate
 from hive.shards.read import read_raw
 from hive.storage import place, stamp
@@ -43,17 +44,17 @@ def register(dataset: Path) -> list[str]:
     Raises:
         HiveError: If the folder has no shards, or the cache cannot be written.
     """
-    shards, audio_format = _find(dataset)
+    shards, form = _find(dataset)
     try:
         if dataset == locate(EMBEDDED):
-            return _register_mini(shards, audio_format)
+            return _register_mini(shards, form)
         for folder in _cache().glob("*"):
             if folder.is_dir() and folder.name != EMBEDDED:
                 shutil.rmtree(folder)
         sizes = sorted(shards)
         names = []
         for name, some in [*((f"{size}mix", [size]) for size in sizes), (ALL, sizes)]:
-            names += _register_sizes(name, {n: shards[n] for n in some}, audio_format)
+            names += _register_sizes(name, {n: shards[n] for n in some}, form)
         if not any((_cache() / EMBEDDED).glob(f"{Mixtures.VERSION}/*/dataset_info.json")):
             names += _register_mini(*_find(locate(EMBEDDED)))
         _keep_mini_first()
@@ -73,12 +74,19 @@ def registered() -> list[str]:
 Shards = dict[int, dict[str, list[str]]]  # by size (0: all together), then split
 
 
+class _Form(NamedTuple):
+    """What the members of shards are: the format of their audio, and whether there are tracks."""
+
+    audio_format: str
+    tracks: bool
+
+
 def _cache() -> Path:
     return Path(datasets.config.HF_DATASETS_CACHE).expanduser() / NAME
 
 
-def _find(dataset: Path) -> tuple[Shards, str]:
-    """List the shards of a dataset by size and split, and the format of their audio."""
+def _find(dataset: Path) -> tuple[Shards, _Form]:
+    """List the shards of a dataset by size and split, and the form of their contents."""
     found: Shards = {}
     for folder in sorted((dataset / "data").iterdir()):
         size = folder.name.removesuffix("mix")
@@ -90,25 +98,31 @@ def _find(dataset: Path) -> tuple[Shards, str]:
     if not found:
         raise HiveError(f"{dataset}: no shards below data/", "build or download the dataset")
     path = next(iter(next(iter(found.values())).values()))[0]
-    fields = next(read_raw(place(path))).fields
-    return found, next(name for name in fields if name != "json").rpartition(".")[2]
+    names = [name.rpartition(".") for name in next(read_raw(place(path))).fields]
+    audio_format = next(suffix for _, _, suffix in names if suffix != JSON_FIELD)
+    return found, _Form(audio_format, any(stem == REST for stem, _, _ in names))
 
 
-def _register_mini(shards: Shards, audio_format: str) -> list[str]:
+def _register_mini(shards: Shards, form: _Form) -> list[str]:
     shutil.rmtree(_cache() / EMBEDDED, ignore_errors=True)
-    _prepare(MixtureConfig(name=EMBEDDED, shards=shards[0], audio_format=audio_format))
+    _prepare(MixtureConfig(name=EMBEDDED, shards=shards[0], audio_format=form.audio_format))
     return [EMBEDDED]
 
 
-def _register_sizes(name: str, shards: Shards, audio_format: str) -> list[str]:
+def _register_sizes(name: str, shards: Shards, form: _Form) -> list[str]:
     by_split: dict[str, list[str]] = {}
     for split in SPLITS:
         paths = [path for of_size in shards.values() for path in of_size.get(split, [])]
         if paths:
             by_split[split] = paths
-    largest = max(shards)
     builder = _prepare(
-        MixtureConfig(name=name, shards=by_split, audio_format=audio_format, largest=largest)
+        MixtureConfig(
+            name=name,
+            shards=by_split,
+            audio_format=form.audio_format,
+            largest=max(shards),
+            tracks=form.tracks,
+        )
     )
     if "test" not in by_split:
         return [name]
@@ -124,6 +138,7 @@ def _prepare(config: MixtureConfig) -> Mixtures:
     builder.config.shards = config.shards
     builder.config.audio_format = config.audio_format
     builder.config.largest = config.largest
+    builder.config.tracks = config.tracks
     builder.info.features = builder._info().features
     builder.download_and_prepare()
     return builder

@@ -19,8 +19,10 @@ from hive.errors import HiveError, UnreachableError
 from hive.execution import Engine, run_tasks, tick
 from hive.files import sha256_file
 from hive.mixing.plan import SNR_RANGE_DB
-from hive.mixing.published.plan import KIND
+from hive.mixing.published.plan import KIND as PUBLISHED
 from hive.mixing.render import PEAK, TARGET_RMS
+from hive.shards.facts import TRACKS
+from hive.shards.features import REST, row_schema
 from hive.shards.finish import read_checksums
 from hive.shards.layout import MIXTURES, shard_order
 from hive.shards.leakage import Finding, leaks
@@ -37,7 +39,7 @@ class _ShardCheck:
     sha256: str
     row_group: int
     changed: tuple[Any, ...]  # stamp of the mixture table
-    published: bool  # whether the mixtures are somebody else's choice
+    kind: str  # of the plan of its split; "" for mixtures that were drawn
 
 
 def verify(dataset: Path, engine: Engine | None = None) -> tuple[int, list[Finding]]:
@@ -79,9 +81,9 @@ def verify(dataset: Path, engine: Engine | None = None) -> tuple[int, list[Findi
             "build the dataset again",
         )
     changed = tuple(stamp(dataset / MIXTURES))
-    foreign = {split for split, plan in _plans(dataset).items() if plan.get("kind") == KIND}
+    kinds = {split: plan.get("kind", "") for split, plan in _plans(dataset).items()}
     checks = [
-        _ShardCheck(dataset, name, hashes[name], group, changed, _split(name) in foreign)
+        _ShardCheck(dataset, name, hashes[name], group, changed, kinds.get(_split(name), ""))
         for group, name in enumerate(tars)
     ]
     outcome = run_tasks(
@@ -99,7 +101,7 @@ def left_out(dataset: Path) -> list[str]:
         + (f" at {plan['revision'][:12]}" if plan["revision"] else "")
         + "; levels, peaks and label pairs are its authors' choice and are not checked"
         for split, plan in sorted(_plans(dataset).items())
-        if plan.get("kind") == KIND
+        if plan.get("kind") == PUBLISHED
     ]
 
 
@@ -116,27 +118,29 @@ def _split(shard: str) -> str:
 
 
 def check_sample(
-    sample: RawSample, row: dict[str, Any], *, published: bool = False
+    sample: RawSample, row: dict[str, Any], *, kind: str = ""
 ) -> Iterator[Finding]:
     """Check one mixture against its row of the mixture table.
 
     Args:
         sample: The mixture as stored.
         row: Its row.
-        published: Leave out levels and peaks, which are those of published metadata.
+        kind: Of the plan of its split. Of published metadata, levels and peaks are left out; of
+            separated recordings too, and the rest is what their tracks leave.
 
     Raises:
         HiveError: If a member cannot be read.
     """
     if "json" in sample.fields and sample.meta() != json.loads(json.dumps(row)):
         yield Finding(sample.key, "its json member differs from the mixture table")
-    wanted = {"json", "mix", *(source["source_id"] for source in row["sources"])}
+    names = ["mix", *(source["source_id"] for source in row["sources"])]
+    names += [REST] if kind == TRACKS else []
+    wanted = {"json", *names}
     have = {field.split(".")[0] for field in sample.fields}
     if have != wanted:
         yield Finding(sample.key, f"members {sorted(have)} instead of {sorted(wanted)}")
         return
     bits = audio.stored_bits(sample.audio_field("mix"))
-    names = ["mix", *(source["source_id"] for source in row["sources"])]
     decoded = [audio.decode_integers(sample.audio_field(name), bits) for name in names]
     length = int(row["target_duration"] * row["sample_rate"])
     if any(x.shape != (length,) or rate != row["sample_rate"] for x, rate in decoded):
@@ -148,13 +152,13 @@ def check_sample(
     if audio.pcm_sha256(mixture, bits) != row["pcm_sha256"]:
         yield Finding(sample.key, "the mixture's samples differ from their hash")
     scale = float(1 << (bits - 1))
-    if not published and audio.peak(mixture) > PEAK * scale:
+    if not kind and audio.peak(mixture) > PEAK * scale:
         yield Finding(sample.key, f"peak above {PEAK}")
-    for source, stem in zip(row["sources"], stems, strict=True):
+    for source, stem in zip(row["sources"], stems, strict=False):  # the rest has no row
         where = f"{sample.key} {source['source_id']}"
         if audio.pcm_sha256(stem, bits) != source["pcm_sha256"]:
             yield Finding(where, "samples differ from their hash")
-        if published:
+        if kind:
             continue
         ratio = row["global_normalization_factor"] * 10.0 ** (source["snr_db"] / 20.0)
         # Rounding to integers adds noise of a third of a step at the most.
@@ -170,7 +174,8 @@ def _check_shard(check: _ShardCheck) -> list[Finding]:
         return [Finding(check.name, "is missing")]
     findings: list[Finding] = []
     group = _table(check.dataset / MIXTURES, check.changed).read_row_group(check.row_group)
-    rows = {row["mix_id"]: row for row in conform(group, MIXTURE_SCHEMA, MIXTURES).to_pylist()}
+    schema = row_schema(tracks=check.kind == TRACKS)
+    rows = {row["mix_id"]: row for row in conform(group, schema, MIXTURES).to_pylist()}
     with open_stream(path) as handle:
         reader = HashingReader(handle)
         try:
@@ -179,7 +184,7 @@ def _check_shard(check: _ShardCheck) -> list[Finding]:
                 if row is None:
                     findings.append(Finding(sample.key, "is not in the mixture table"))
                 else:
-                    findings += _check_mixture(sample, row, published=check.published)
+                    findings += _check_mixture(sample, row, kind=check.kind)
                 tick()
         except UnreachableError:
             raise  # says nothing of the shard
@@ -191,12 +196,12 @@ def _check_shard(check: _ShardCheck) -> list[Finding]:
     return findings
 
 
-def _check_mixture(sample: RawSample, row: dict[str, Any], *, published: bool) -> Iterator[Finding]:
+def _check_mixture(sample: RawSample, row: dict[str, Any], *, kind: str) -> Iterator[Finding]:
     try:
-        yield from check_sample(sample, row, published=published)
+        yield from check_sample(sample, row, kind=kind)
     except HiveError as error:  # a member that is no JSON or no audio says nothing of the others
         yield Finding(sample.key, error.problem)
-    yield from _check_labels(row, published=published)
+    yield from _check_labels(row, kind=kind)
 
 
 @lru_cache(maxsize=1)
@@ -205,9 +210,9 @@ def _table(path: Path, changed: tuple[Any, ...]) -> pq.ParquetFile:
     return open_table(path, MIXTURE_SCHEMA)
 
 
-def _check_labels(row: dict[str, Any], *, published: bool) -> Iterator[Finding]:
+def _check_labels(row: dict[str, Any], *, kind: str) -> Iterator[Finding]:
     labels = [source["label"] for source in row["sources"]]
-    for first, second in combinations(labels, 2) if not published else ():
+    for first, second in combinations(labels, 2) if not kind else ():
         if first == second or not allowed(first, second):
             yield Finding(row["mix_id"], f"{first!r} and {second!r} may not be mixed")
     if row["num_sources"] != len(labels):
