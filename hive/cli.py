@@ -15,6 +15,7 @@ from hive.contamination.cli import app as contamination_app
 from hive.curation.afc.cli import app as afc_app
 from hive.curation.cli import app as curation_app
 from hive.curation.cooccurrence_cli import app as cooccurrence_app
+from hive.engine.cli import app as engine_app
 from hive.metrics.cli import app as metrics_app
 from hive.options import JsonFlag
 from hive.pool.cli import app as pool_app
@@ -26,6 +27,7 @@ app = typer.Typer()
 app.add_typer(sources_app, name="sources")
 app.add_typer(pool_app, name="pool")
 app.add_typer(curation_app)
+app.add_typer(engine_app)
 app.add_typer(afc_app, name="afc")
 app.add_typer(cooccurrence_app, name="cooccurrence")
 app.add_typer(shards_app)

@@ -63,12 +63,15 @@ _CALL = re.compile(r"GLOBAL \S+|(Trying to|Can only) [^\n]{1,150}")
 _MODULE = "module."  # the prefix of DistributedDataParallel
 
 
-def read_state_dict(file: Path, remedy: str = "download it again") -> dict[str, torch.Tensor]:
+def read_state_dict(
+    file: Path, remedy: str = "download it again", within: str = "state_dict"
+) -> dict[str, torch.Tensor]:
     """Read the weights of a checkpoint.
 
     Args:
-        file: A file of `torch.save`: a state dict, or a dict that holds one as "state_dict".
+        file: A file of `torch.save`: a state dict, or a dict that holds one.
         remedy: What to say to the user whose file is none.
+        within: What the dict calls it.
 
     Returns:
         The tensors by name, without the prefix "module."; they may be views of the file.
@@ -77,8 +80,8 @@ def read_state_dict(file: Path, remedy: str = "download it again") -> dict[str, 
         HiveError: If the file is not there, is cut off, is something else, or holds code.
     """
     content = _load(file, remedy)
-    if isinstance(content, Mapping) and "state_dict" in content:
-        content = content["state_dict"]
+    if isinstance(content, Mapping) and within in content:
+        content = content[within]
     if not isinstance(content, Mapping) or not content:
         raise HiveError(f"{file}: holds {type(content).__name__}, not a state dict", remedy)
     state: dict[str, torch.Tensor] = {}

@@ -68,7 +68,7 @@ def understood(model: AnySeparator, events: tuple[str, ...]) -> Refusal | None:
     except HiveError as error:
         return Refusal("unknown_to_model", error.problem)
     if len(set(meanings)) < len(meanings):
-        return Refusal("same_to_model", "; ".join(f"{e}: {m}" for e, m in zip(events, meanings)))
+        return Refusal("same_to_model", "; ".join(events))
     return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,10 +22,11 @@ from hive.engine.events import Refusal, exclusive_events
 from hive.errors import HiveError
 from hive.files import sha256_json
 from hive.licences import Filter
+from hive.shards.layout import MIXTURES, find_shards, shard_order
 from hive.shards.read import read_raw
 from hive.sources.corpus import Recording, Short
 from hive.storage import stamp
-from hive.tables import SAMPLE_RATE
+from hive.tables import MIXTURE_SCHEMA, SAMPLE_RATE, open_table
 
 _NOTHING: audio.Float = np.zeros(0, np.float32)
 SHORTEST_SECONDS = 4.0  # the shortest mixtures that networks are trained on
@@ -179,7 +181,8 @@ class ShardWindows:
     def name(self) -> str:
         """See `Windows`."""
         stem = self.shard.removeprefix("data/").removesuffix(".tar").replace("/", "-")
-        return f"{stem}-{sha256_json(list(stamp(self.dataset / self.shard)))[:8]}"
+        read = [*stamp(self.dataset / self.shard), self.mixtures]
+        return f"{stem}-{sha256_json(read)[:8]}"
 
     @property
     def size(self) -> int:
@@ -188,7 +191,7 @@ class ShardWindows:
 
     def __iter__(self) -> Iterator[list[Window]]:
         """See `Windows`."""
-        for raw in read_raw(self.dataset / self.shard):
+        for raw in islice(read_raw(self.dataset / self.shard), self.mixtures):
             yield [self._window(raw.meta(), raw.audio_field("mix"))]
 
     def _window(self, row: dict[str, Any], data: bytes) -> Window:
@@ -209,6 +212,33 @@ class ShardWindows:
             samples=_NOTHING if refused else audio.resample(samples, rate, SAMPLE_RATE),
             refusal=told if isinstance(told, Refusal) else None,
         )
+
+
+def shard_windows(dataset: Path, split: str, limit: int | None = None) -> list[ShardWindows]:
+    """Return the mixtures of a split of a dataset, shard by shard.
+
+    Args:
+        dataset: Folder of the dataset.
+        split: The split.
+        limit: Only the first mixtures.
+
+    Raises:
+        HiveError: If it has no shards of the split, or no mixture table.
+    """
+    find_shards(dataset, split)  # complains where there are none
+    with open_table(dataset / MIXTURES, MIXTURE_SCHEMA) as table:
+        groups = [table.metadata.row_group(n).num_rows for n in range(table.num_row_groups)]
+    names = sorted(
+        (path.relative_to(dataset).as_posix() for path in dataset.glob("data/*/*.tar")),
+        key=shard_order,
+    )
+    found = []
+    left = sum(groups) if limit is None else limit
+    for name, count in zip(names, groups, strict=True):  # a row group is a shard
+        if Path(name).name.partition("-")[0] == split and left:
+            found.append(ShardWindows(dataset, name, min(count, left)))
+            left -= found[-1].mixtures
+    return found
 
 
 def _number(segment_id: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hive.labels import all_labels
-from hive.shards import citation
+from hive.shards import card_tracks, citation
 from hive.shards.card_origin import corpus_of, gaps, licences, making
 from hive.shards.edition import Edition
 from hive.shards.facts import DatasetFacts
@@ -21,13 +21,9 @@ def card_text(facts: DatasetFacts, edition: Edition) -> list[str]:
         edition: In which form it is described.
     """
     return [
-        f"# {edition.repo.rpartition('/')[2] or 'Hive mixtures'}",
+        f"# {edition.repo.rpartition('/')[2] or _title(facts)}",
         "",
-        f"{facts.mixtures:,} mixtures of {_either(facts.sizes)} sources each, for query-based",
-        f"universal sound separation, made of {facts.clips:,} clips of single sound events in",
-        f"{len(facts.labels)} classes. {facts.sample_rate:,} Hz, mono, {facts.bits} bit. Every",
-        "mixture is, sample for sample, the sum of the sources stored beside it.",
-        "",
+        *_introduction(facts),
         *_sizes(facts),
         *_partial(facts, edition),
         "## Use",
@@ -38,7 +34,7 @@ def card_text(facts: DatasetFacts, edition: Edition) -> list[str]:
         *_files(facts, edition),
         "## How it was made",
         "",
-        *making(facts),
+        *(card_tracks.making(facts) if facts.tracks else making(facts)),
         "## Licences",
         "",
         *licences(facts),
@@ -51,6 +47,22 @@ def card_text(facts: DatasetFacts, edition: Edition) -> list[str]:
         "## Citation",
         "",
         *_citation(facts, edition),
+    ]
+
+
+def _title(facts: DatasetFacts) -> str:
+    return "Hive tracks" if facts.tracks else "Hive mixtures"
+
+
+def _introduction(facts: DatasetFacts) -> list[str]:
+    if facts.tracks:
+        return card_tracks.introduction(facts, _either(facts.sizes))
+    return [
+        f"{facts.mixtures:,} mixtures of {_either(facts.sizes)} sources each, for query-based",
+        f"universal sound separation, made of {facts.clips:,} clips of single sound events in",
+        f"{len(facts.labels)} classes. {facts.sample_rate:,} Hz, mono, {facts.bits} bit. Every",
+        "mixture is, sample for sample, the sum of the sources stored beside it.",
+        "",
     ]
 
 
@@ -154,10 +166,11 @@ def _files(facts: DatasetFacts, edition: Edition) -> list[str]:
         f"- `{CHECKSUMS}`: of all other files, for `sha256sum --check {CHECKSUMS}`.",
     ]
     if edition.shown(facts):
+        rest = f", `.rest.{suffix}`" if facts.tracks else ""
         lines.insert(
             0,
             f"- `data/<n>mix/<split>-*.tar`: WebDataset shards; a mixture is `<mix_id>.json`, "
-            f"`.mix.{suffix}`, `.s1.{suffix}` …",
+            f"`.mix.{suffix}`, `.s1.{suffix}` …{rest}",
         )
     return [*lines, ""]
 
@@ -179,9 +192,10 @@ def _classes(facts: DatasetFacts) -> list[str]:
 
 
 def _citation(facts: DatasetFacts, edition: Edition) -> list[str]:
-    name = edition.repo or "Hive mixtures"
+    name = edition.repo or _title(facts)
     entries = [
         citation.dataset_entry(name, edition.page, facts.sha256[MIXTURES]),
+        *([card_tracks.CLEARSEP] if facts.tracks else []),
         citation.PAPER,
         *dict.fromkeys(corpus.citation for name, _ in facts.corpora if (corpus := corpus_of(name))),
     ]

@@ -17,8 +17,8 @@ from hive.shards import citation
 from hive.shards.attribution import licence_address
 from hive.shards.edition import Edition
 from hive.shards.facts import DatasetFacts
-from hive.shards.layout import ATTRIBUTION, LICENCES, MIXTURES
 from hive.shards.features import row_schema
+from hive.shards.layout import ATTRIBUTION, LICENCES, MIXTURES
 
 LISTED = 200
 _TYPES = {"string": "sc:Text", "double": "cr:Float64", "int32": "cr:Int32"}

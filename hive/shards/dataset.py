@@ -35,10 +35,7 @@ class Mixtures(datasets.ArrowBasedBuilder):  # type: ignore[misc]
     VERSION = datasets.Version("1.0.0")
 
     def _info(self) -> datasets.DatasetInfo:
-        features = {
-            name: datasets.Audio(decode=can_decode())
-            for name in self._audio_fields()
-        }
+        features = {name: datasets.Audio(decode=can_decode()) for name in self._audio_fields()}
         described = datasets.Features.from_arrow_schema(row_schema(tracks=self.config.tracks))
         features[JSON_FIELD] = dict(described)
         features[KEY_FIELD] = datasets.Value("string")

@@ -17,7 +17,7 @@ REST = "rest"  # what the tracks of a natural recording leave of it
 def audio_fields(
     audio_format: str, largest: int = max(SIZES), *, tracks: bool = False
 ) -> list[str]:
-    """Return the audio columns: the mixture, then sources 1 to `largest`, of tracks the rest too."""
+    """Return the audio columns: mixture, sources 1 to `largest`, and of tracks the rest."""
     names = ["mix", *(f"s{n + 1}" for n in range(largest)), *([REST] if tracks else [])]
     return [f"{name}.{audio_format}" for name in names]
 
@@ -27,9 +27,7 @@ def row_schema(*, tracks: bool) -> pa.Schema:
     return TRACK_SCHEMA if tracks else MIXTURE_SCHEMA
 
 
-def card_features(
-    audio_format: str, largest: int, *, tracks: bool = False
-) -> list[dict[str, Any]]:
+def card_features(audio_format: str, largest: int, *, tracks: bool = False) -> list[dict[str, Any]]:
     """Return the features of a dataset card.
 
     Audio is declared as bytes: that can be read everywhere, with no decoder installed, and

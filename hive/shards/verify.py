@@ -117,9 +117,7 @@ def _split(shard: str) -> str:
     return shard.rpartition("/")[2].partition("-")[0]
 
 
-def check_sample(
-    sample: RawSample, row: dict[str, Any], *, kind: str = ""
-) -> Iterator[Finding]:
+def check_sample(sample: RawSample, row: dict[str, Any], *, kind: str = "") -> Iterator[Finding]:
     """Check one mixture against its row of the mixture table.
 
     Args:
