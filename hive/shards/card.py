@@ -48,7 +48,8 @@ def dataset_card(facts: DatasetFacts, edition: Edition | None = None) -> str:
             `mixtures` over the table where there are none.
     """
     edition = edition or Edition()
-    lines = ["---", "pretty_name: Hive mixtures", "language:", "- en", *_licence_field(facts)]
+    name = "Hive tracks" if facts.tracks else "Hive mixtures"
+    lines = ["---", f"pretty_name: {name}", "language:", "- en", *_licence_field(facts)]
     lines += ["task_categories:", "- audio-to-audio", "size_categories:", f"- {magnitude(facts)}"]
     lines += ["tags:", "- audio", "- sound-separation", "- universal-sound-separation"]
     splits = edition.shown(facts)

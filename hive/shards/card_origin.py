@@ -163,6 +163,13 @@ def gaps(facts: DatasetFacts) -> list[str]:
     rejects = sum(group.rejects for group in facts.groups)
     if rejects:
         lines.append(f"- {rejects:,} mixtures of the plan could not be rendered and are missing.")
+    if facts.tracks:
+        lines += [
+            "- Labels are what corpora state of whole recordings: a window may lack an event, and "
+            "may hold one that nobody named, which is then in a track or in the rest.",
+            "- The limits tell nothing of which track holds which event.",
+        ]
+        return [*lines, ""]
     lines += [
         "- Labels are what corpora state or models found; the reports of the pool's curation "
         "say how.",
