@@ -17,11 +17,12 @@ from hive.execution import Engine, run_tasks, tick
 from hive.files import remove_temporaries_of, sha256_json, write_json
 from hive.shards.facts import TRACKS
 from hive.shards.finish import finish, missing_shards
+from hive.shards.layout import TRACKS as TRACK_TABLE
 from hive.shards.layout import WORK, Shard
 from hive.shards.read import read_raw
 from hive.shards.sidecars import divided
 from hive.shards.tar import TarWriter
-from hive.tables import SIZES, TRACK_SCHEMA, read_table, write_table
+from hive.tables import CLIP_SCHEMA, SIZES, TRACK_SCHEMA, read_table, write_table
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Piece:
 
     tar: Path
     rows: Path
+    clips: Path
     first: int
     stop: int
 
@@ -61,7 +63,7 @@ def is_gathered(dataset: Path, split: str) -> bool:
 
 def needed(task: PartTask) -> list[Path]:
     """Return the files of a part, which is done, that shards are made of."""
-    return [path for size in kept(task.table) for path in (task.tar(size), task.rows(size))]
+    return [path for size in kept(task.table) for path in task.kept(size)]
 
 
 def kept(table: Path) -> dict[int, int]:
@@ -123,6 +125,7 @@ def gather(
         total=sum(job.mixtures for job in waiting),
     )
     outcome.check("shards")
+    _merge_clips(dataset, [job.shard for job in jobs])
     finish(dataset)
     remove_temporaries_of(path for task in tasks for path in task.files)
     for task in tasks:
@@ -148,13 +151,14 @@ def _divided(
             here = each.get(size, 0)
             first, last = max(start - before, 0), min(stop - before, here)
             if first < last:
-                pieces.append(Piece(task.tar(size), task.rows(size), first, last))
+                pieces.append(Piece(*task.kept(size), first, last))
             before += here
         yield Shard(split, size, index, number), tuple(pieces)
 
 
 def _write_shard(task: GatherTask) -> None:
     tables: list[pa.Table] = []
+    clips: list[pa.Table] = []
     with TarWriter(task.shard.tar(task.dataset)) as tar:
         for piece in task.pieces:
             for number, sample in enumerate(read_raw(piece.tar)):
@@ -165,7 +169,9 @@ def _write_shard(task: GatherTask) -> None:
                 tick()
             table, _ = read_table(piece.rows, TRACK_SCHEMA)
             tables.append(table.slice(piece.first, piece.stop - piece.first))
+            clips.append(_clips(piece, tables[-1], task.shard))
     rows = pa.concat_tables(tables)
+    write_table(clip_table(task.dataset, task.shard), pa.concat_tables(clips), CLIP_SCHEMA)
     write_table(task.shard.rows(task.dataset), rows, TRACK_SCHEMA)
     write_json(
         task.shard.sidecar(task.dataset),
@@ -183,6 +189,26 @@ def _write_shard(task: GatherTask) -> None:
             "rejects": [],
         },
     )
+
+
+def clip_table(dataset: Path, shard: Shard) -> Path:
+    """Return where the clip table of a shard is."""
+    return shard.rows(dataset).with_suffix(".tracks.parquet")
+
+
+def _clips(piece: Piece, rows: pa.Table, shard: Shard) -> pa.Table:
+    """Return the clip table of some recordings of a part, with paths in their shard."""
+    table, _ = read_table(piece.clips, CLIP_SCHEMA)
+    keys = pc.split_pattern(table["path"], ".", max_splits=1)
+    chosen = pc.is_in(pc.list_element(keys, 0), rows["mix_id"].combine_chunks())
+    table = table.filter(chosen)
+    paths = pc.binary_join_element_wise(shard.name, table["path"], ":")
+    return table.set_column(table.schema.get_field_index("path"), "path", paths)
+
+
+def _merge_clips(dataset: Path, shards: Sequence[Shard]) -> None:
+    tables = [read_table(clip_table(dataset, shard), CLIP_SCHEMA)[0] for shard in shards]
+    write_table(dataset / TRACK_TABLE, pa.concat_tables(tables), CLIP_SCHEMA)
 
 
 def _claim(dataset: Path, split: str) -> Path:

@@ -18,13 +18,13 @@ import numpy as np
 from hive.engine.events import Refusal
 from hive.engine.rules import Rules, Scores, judge, score
 from hive.engine.separation import ModelChoice, open_model, tracks_of, understood
-from hive.engine.store import Stored, add_window, quantise, row_of
+from hive.engine.store import Stored, add_window, clip_rows, quantise, row_of
 from hive.engine.table import WINDOW_SCHEMA, window_row
 from hive.engine.windows import Window, Windows
 from hive.execution import tick
 from hive.shards.layout import WORK
 from hive.shards.tar import TarWriter
-from hive.tables import SAMPLE_RATE, SIZES, TRACK_SCHEMA, write_table
+from hive.tables import CLIP_SCHEMA, SAMPLE_RATE, SIZES, TRACK_SCHEMA, write_table
 
 PARTS = f"{WORK}/engine/parts"
 
@@ -67,10 +67,18 @@ class PartTask:
         """The rows of that in the mixture table."""
         return self.tar(size).with_suffix(".rows.parquet")
 
+    def clips(self, size: int) -> Path:
+        """The rows of its tracks in the clip table."""
+        return self.tar(size).with_suffix(".clips.parquet")
+
+    def kept(self, size: int) -> list[Path]:
+        """All that is written of `size` tracks."""
+        return [self.tar(size), self.rows(size), self.clips(size)]
+
     @property
     def files(self) -> list[Path]:
         """All that it writes."""
-        return [self.table, *(one for n in SIZES for one in (self.tar(n), self.rows(n)))]
+        return [self.table, *(one for size in SIZES for one in self.kept(size))]
 
 
 def do_part(task: PartTask) -> None:
@@ -81,6 +89,7 @@ def do_part(task: PartTask) -> None:
     """
     told: list[dict[str, Any]] = []
     kept: dict[int, list[dict[str, Any]]] = {size: [] for size in SIZES}
+    clips: dict[int, list[dict[str, Any]]] = {size: [] for size in SIZES}
     with ExitStack() as files:
         tars: dict[int, TarWriter] = {}
         for window, tracks in tracks_of(task.model, _to_separate(task, told)):
@@ -93,8 +102,10 @@ def do_part(task: PartTask) -> None:
                 tars[size] = files.enter_context(TarWriter(task.tar(size)))
             add_window(tars[size], row, stored, task.audio_format)
             kept[size].append(row)
+            clips[size] += clip_rows(window, stored, row)
     for size in tars:
         write_table(task.rows(size), kept[size], TRACK_SCHEMA)
+        write_table(task.clips(size), clips[size], CLIP_SCHEMA)
     write_table(task.table, told, WINDOW_SCHEMA)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hive import audio
+from hive import audio, labels
 from hive.engine.rules import Scores
 from hive.engine.windows import Window
 from hive.mixing.render import PEAK
@@ -116,6 +116,49 @@ def row_of(
             **scores.as_row(),
         },
     }
+
+
+def clip_rows(window: Window, stored: Stored, row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of the tracks in a clip table, so that they can be mixed as clips are.
+
+    Only classes of Hive may be mixed; tracks of nodes above them have no row. The path is the name
+    of the track's member, to which `hive.engine.gather` adds that of its shard.
+    """
+    told = row["separation"]
+    value = told["re_si_sdr"]
+    step = ("separate", "1", f"{told['model']}, iteration {told['iteration']}, {told['subset']}")
+    rows = []
+    for source, track in zip(row["sources"], stored.tracks, strict=True):
+        label = labels.resolve(name=source["label"]).label
+        if label is None:
+            continue
+        samples = (track / float(1 << (stored.bits - 1))).astype(np.float32)
+        rows.append(
+            {
+                "clip_id": source["clip_id"],
+                "source": window.path.partition("/")[0],
+                "path": f"{window.key}.{source['source_id']}",
+                "start_second": 0.0,
+                "end_second": row["target_duration"],
+                "label": label.name,
+                "label_mid": label.mid,
+                "split": row["split"],
+                "recording_id": window.recording_id,
+                "sample_rate": SAMPLE_RATE,
+                "channels": 1,
+                "bandwidth_hz": audio.bandwidth(samples, SAMPLE_RATE),
+                "restored": False,
+                "rms": audio.rms(samples),
+                "activity": audio.frame_levels(samples, SAMPLE_RATE).tolist(),
+                "licence": window.licence,
+                "attribution": window.attribution,
+                "pcm_sha256": source["pcm_sha256"],
+                "provenance": [
+                    {"stage": step[0], "version": step[1], "decision": step[2], "score": value}
+                ],
+            }
+        )
+    return rows
 
 
 def add_window(tar: TarWriter, row: dict[str, Any], stored: Stored, audio_format: str) -> None:

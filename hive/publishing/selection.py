@@ -29,6 +29,7 @@ from hive.shards.layout import (
     CROISSANT,
     LICENCES,
     MIXTURES,
+    TRACKS,
     shard_order,
 )
 from hive.shards.sidecars import dataset_sidecars
@@ -134,7 +135,7 @@ def select(dataset: Path, facts: DatasetFacts, edition: Edition, work: Path) -> 
         File(name, dataset / name, sidecars[name]["bytes"], digest)
         for name, digest in hashes.items()
     ]
-    for name in _TABLES:
+    for name in (*_TABLES, *(name for name in (TRACKS,) if name in listed)):
         size = (dataset / name).stat().st_size if (dataset / name).is_file() else -1
         files.append(File(name, dataset / name, size, listed[name]))
         hashes[name] = listed[name]

@@ -9,7 +9,7 @@ from hive.shards import card_tracks, citation
 from hive.shards.card_origin import corpus_of, gaps, licences, making
 from hive.shards.edition import Edition
 from hive.shards.facts import DatasetFacts
-from hive.shards.layout import ATTRIBUTION, CHECKSUMS, CROISSANT, LICENCES, MIXTURES
+from hive.shards.layout import ATTRIBUTION, CHECKSUMS, CROISSANT, LICENCES, MIXTURES, TRACKS
 from hive.shards.markdown import table
 
 
@@ -165,6 +165,8 @@ def _files(facts: DatasetFacts, edition: Edition) -> list[str]:
         f"- `{CROISSANT}`: the same for programs ([Croissant](https://mlcommons.org/croissant)).",
         f"- `{CHECKSUMS}`: of all other files, for `sha256sum --check {CHECKSUMS}`.",
     ]
+    if facts.tracks:
+        lines.insert(1, f"- `{TRACKS}`: the tracks of classes of Hive as clips that can be mixed.")
     if edition.shown(facts):
         rest = f", `.rest.{suffix}`" if facts.tracks else ""
         lines.insert(

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from hive.errors import HiveError
 from hive.files import (
     atomic_open,
+    is_file,
     locked,
     read_csv,
     remove_temporaries_of,
@@ -37,6 +38,7 @@ from hive.shards.layout import (
     WORK,
     Shard,
 )
+from hive.shards.layout import TRACKS as TRACK_TABLE
 from hive.shards.licences import dataset_licences, write_licences
 from hive.shards.sidecars import dataset_sidecars, incomplete
 from hive.storage import read_many
@@ -84,6 +86,8 @@ def _finish(dataset: Path) -> list[Reject]:
     hashes = {sidecar["shard"]: sidecar["sha256"] for sidecar in sidecars}
     tables = {name: sha256_file(dataset / name) for name in (MIXTURES, LICENCES, ATTRIBUTION)}
     hashes |= tables
+    if is_file(dataset / TRACK_TABLE):
+        hashes[TRACK_TABLE] = sha256_file(dataset / TRACK_TABLE)
     facts = gather_facts(dataset, sidecars, tables)
     write_json(dataset / FACTS, facts_json(facts))
     write_checksums(dataset, hashes | write_descriptions(dataset, facts, hashes))

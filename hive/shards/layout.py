@@ -5,6 +5,7 @@ data/<n>mix/<split>-<i>-of-<count>.tar   mixtures; members <mix_id>.json, .mix.f
 .hive/duplicates.json                    near-duplicates in the pool, for the check of leakage
 .hive/facts.json                         what the card and croissant.json are written from
 mixtures.parquet, SHA256SUMS, LICENSES.csv, ATTRIBUTION.txt, README.md, croissant.json
+tracks.parquet                           of natural recordings alone: their tracks as clips
 quarantine.csv                           what could not be rendered; stays at home
 """
 
@@ -19,6 +20,7 @@ from hive.storage import place
 from hive.tables import SPLITS
 
 MIXTURES = "mixtures.parquet"
+TRACKS = "tracks.parquet"  # clip table of the tracks of natural recordings; elsewhere there is none
 CHECKSUMS = "SHA256SUMS"
 LICENCES = "LICENSES.csv"
 ATTRIBUTION = "ATTRIBUTION.txt"

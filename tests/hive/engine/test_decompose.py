@@ -29,7 +29,7 @@ from hive.execution import Engine, Share
 from hive.metrics import remix
 from hive.shards.read import find_shards, read_shard
 from hive.shards.verify import verify
-from hive.tables import TRACK_SCHEMA, read_table
+from hive.tables import CLIP_SCHEMA, TRACK_SCHEMA, read_table
 
 HERE = Path(__file__).parent
 BANDS = {"Typing": (100.0, 900.0), "Rain": (1200.0, 3600.0), "Cough": (4500.0, 8500.0)}
@@ -185,6 +185,28 @@ def test_tracks_are_the_events(whole: Path) -> None:
                 frequencies = np.fft.rfftfreq(len(sample.mixture), 1 / 44100)
                 inside = (frequencies > low) & (frequencies < high)
                 assert spectrum[inside].sum() > 0.999 * spectrum.sum()
+
+
+def test_tracks_are_clips_that_can_be_mixed(whole: Path) -> None:
+    clips = read_table(whole / "tracks.parquet", CLIP_SCHEMA)[0].to_pylist()
+    assert len(clips) == 3 * 2 + 2 * 3
+    members = {
+        f"{shard.relative_to(whole)}:{sample.key}.{name}": (samples, sample.meta)
+        for shard in find_shards(whole, "train")
+        for sample in read_shard(shard)
+        for name, samples in sample.sources.items()
+    }
+    assert {clip["path"] for clip in clips} == set(members)
+    for clip in clips:
+        samples, meta = members[clip["path"]]
+        source = next(one for one in meta["sources"] if one["clip_id"] == clip["clip_id"])
+        assert clip["label"] == source["label"]
+        assert clip["pcm_sha256"] == source["pcm_sha256"]
+        assert clip["rms"] == pytest.approx(audio.rms(samples), rel=1e-6)
+        assert len(clip["activity"]) == 100
+        assert clip["provenance"][0]["decision"] == "bands, iteration 1, self_separate"
+    listed = (whole / "SHA256SUMS").read_text()
+    assert "  tracks.parquet" in listed
 
 
 def test_opens_with_stock_datasets(whole: Path, hf_cache: Path) -> None:
