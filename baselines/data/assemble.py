@@ -14,13 +14,15 @@ from baselines.data.config import DataConfig, ValidationConfig
 from baselines.data.examples import Examples
 from baselines.data.ontology import Vocabulary
 from baselines.data.pairs import pair
-from baselines.data.questions import Question, ask_absent, ask_one, draw_question
+from baselines.data.questions import Question, ask_absent, ask_one, ask_own, draw_question
 from hive import audio
 from hive.mixing.render import PEAK
 from hive.mixing.stream.dataset import Batch
 from hive.seeding import Stream
 
 Float = NDArray[np.float32]
+#: Share of a recording's energy below which a track is not heard: -30 dB.
+_HEARD = 1e-3
 
 
 class Assembler:
@@ -109,9 +111,7 @@ class TrainingAssembler(Assembler):
             batch = pair(batch, self._config.snr_db, self._draws)
         indices: list[int] = batch["index"].tolist()
         questions = [
-            draw_question(
-                labels, self._config.queries, self._vocabulary, self._draws(index, "question")
-            )
+            self._question(labels, self._draws(index, "question"))
             for labels, index in zip(batch["labels"], indices, strict=True)
         ]
         mixture = torch.zeros(len(indices), self._length)
@@ -121,7 +121,15 @@ class TrainingAssembler(Assembler):
             self._resample(batch, indices, questions, *outputs)
         else:
             self._augment(self._augmenter, batch, indices, questions, *outputs)
+        for row, labels in enumerate(batch["labels"]):
+            if _is_natural(labels):
+                _silence_what_is_not_heard(outputs[0][row], outputs[1][row])
         return _examples(batch, range(len(indices)), questions, mixture, target)
+
+    def _question(self, labels: Sequence[str], stream: Stream) -> Question:
+        if _is_natural(labels):
+            return ask_own(labels, stream)
+        return draw_question(labels, self._config.queries, self._vocabulary, stream)
 
     def _resample(
         self,
@@ -132,10 +140,21 @@ class TrainingAssembler(Assembler):
         target: Float,
     ) -> None:
         for row, (index, question) in enumerate(zip(indices, questions, strict=True)):
-            start = self._start(batch, index)
-            mixture[row] = self._resampled(batch["mixture"][row].numpy(), start)
-            if question.sources:
-                target[row] = self._resampled(_sum(batch, row, question), start)
+            self._resample_one(batch, row, index, question, mixture[row], target[row])
+
+    def _resample_one(
+        self,
+        batch: Batch,
+        row: int,
+        index: int,
+        question: Question,
+        mixture: Float,
+        target: Float,
+    ) -> None:
+        start = self._start(batch, index)
+        mixture[:] = self._resampled(batch["mixture"][row].numpy(), start)
+        if question.sources:
+            target[:] = self._resampled(_sum(batch, row, question), start)
 
     def _augment(
         self,
@@ -149,6 +168,7 @@ class TrainingAssembler(Assembler):
         places = [
             (row, number)
             for row, labels in enumerate(batch["labels"])
+            if not _is_natural(labels)  # what was recorded together stays together
             for number in range(len(labels))
         ]
         sources = [
@@ -162,6 +182,10 @@ class TrainingAssembler(Assembler):
             mixture[row] += samples
             if number in questions[row].sources:
                 target[row] += samples
+        for row, labels in enumerate(batch["labels"]):
+            if _is_natural(labels):
+                question = questions[row]
+                self._resample_one(batch, row, indices[row], question, mixture[row], target[row])
         for row, index in enumerate(indices):
             level_db = self._draws(index, "level").uniform(*augmenter.config.level_db)
             gain = 10.0 ** (level_db / 20.0)
@@ -228,6 +252,17 @@ class ValidationAssembler(Assembler):
             if question.sources:
                 target.numpy()[place] = self._resampled(_sum(batch, row, question), start)
         return _examples(batch, rows, [question for _, question in asked], mixture, target)
+
+
+def _is_natural(labels: Sequence[str]) -> bool:
+    """Whether a mixture is a natural recording: its rest has no label."""
+    return "" in labels
+
+
+def _silence_what_is_not_heard(mixture: Float, target: Float) -> None:
+    """Take a track that is next to nothing in a crop for silence: it is what leaked into it."""
+    if np.dot(target, target) < _HEARD * np.dot(mixture, mixture):
+        target[:] = 0.0
 
 
 def _sum(batch: Batch, row: int, question: Question) -> Float:

@@ -124,6 +124,27 @@ class AugmentConfig(_Section):
         return self
 
 
+class TracksConfig(_Section):
+    """How the tracks of natural recordings are trained on, where some are given (`--tracks`)."""
+
+    independent: Share = Field(
+        default=0.5,
+        description="Share of the examples that are mixed of clips and tracks together "
+        "(independent-track training).",
+    )
+    self_separate: Share = Field(
+        default=0.2,
+        description="Share of the examples that are natural recordings with one of their tracks "
+        "as the target (self-separate training). What is left is mixed of clips alone.",
+    )
+
+    @model_validator(mode="after")
+    def _at_most_all(self) -> TracksConfig:
+        if self.independent + self.self_separate > 1.0 + 1e-9:
+            raise ValueError("independent and self_separate are more than 1 together")
+        return self
+
+
 class ValidationConfig(_Section):
     """The mixtures that a network is validated with: the same ones every time, not augmented.
 
@@ -193,6 +214,7 @@ class DataConfig(_Section):
     augment: AugmentConfig | None = Field(
         default=None, description="Changes of the sources before mixing; none by default."
     )
+    tracks: TracksConfig = Field(default_factory=TracksConfig)
     validation: ValidationConfig = Field(default_factory=ValidationConfig)
 
     @model_validator(mode="after")

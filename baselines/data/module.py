@@ -51,6 +51,7 @@ class TrainingData:
         sample_rate: Rate of the network, Hz.
         seed: Seed of everything that is drawn for training.
         pool: The pool of a plan.
+        tracks: Tracks of natural recordings to train on as well, see `config.tracks`.
 
     Raises:
         HiveError: If the source holds nothing that can be trained on as configured.
@@ -64,8 +65,9 @@ class TrainingData:
         sample_rate: int,
         seed: int,
         pool: Path | None = None,
+        tracks: Path | None = None,
     ) -> None:
-        self._source = open_source(source, pool)
+        self._source = open_source(source, pool, tracks)
         self._config = config
         self._sample_rate = sample_rate
         self._seed = seed

@@ -89,6 +89,18 @@ def draw_question(
     return Question(positive, negative, answer(labels, positive, negative))
 
 
+def ask_own(labels: Sequence[str], stream: Stream) -> Question:
+    """Ask for one track of a natural recording, with the others as what to drop.
+
+    Self-separate training (ClearSep, section 3.3.2). The rest of the recording, whose label is "",
+    is neither asked for nor named.
+    """
+    numbers = [number for number, label in enumerate(labels) if label]
+    chosen = numbers[stream.integer(len(numbers))]
+    others = tuple(labels[number] for number in numbers if number != chosen)
+    return Question((labels[chosen],), others, (chosen,))
+
+
 def ask_one(
     labels: Sequence[str], vocabulary: Vocabulary, stream: Stream, closed: bool = False
 ) -> Question | None:

@@ -25,6 +25,7 @@ from hive.errors import HiveError
 from hive.files import sha256_json
 from hive.mixing.stream.readers import Crop
 from hive.mixing.stream.recipe import Ingredient, Recipe
+from hive.shards.features import REST
 from hive.shards.layout import EMBEDDED, find_shards, locate
 from hive.shards.tar import damage_told
 from hive.storage import is_remote
@@ -35,20 +36,29 @@ _LONGEST_SECONDS = 3600.0
 _LARGEST_JSON = 1 << 20  # bytes; those of mixtures of five sources have four thousand
 
 
-class _Member(NamedTuple):
+class Member(NamedTuple):
     """A file inside a tar file."""
 
     offset: int
     size: int
 
 
-class _Mixture(NamedTuple):
-    """A mixture of a shard: its sources' members and labels, in order."""
+class Mixture(NamedTuple):
+    """A mixture of a shard.
+
+    Attributes:
+        mix_id: Its name.
+        shard: Number of its shard.
+        members: Where its sources are, in order.
+        labels: Their labels; "" is that of the rest of a natural recording, which comes last.
+        subset: What a natural recording is good enough for; "" for a mixture.
+    """
 
     mix_id: str
     shard: int
-    members: tuple[_Member, ...]
+    members: tuple[Member, ...]
     labels: tuple[str, ...]
+    subset: str
 
 
 class ShardMixtures:
@@ -80,12 +90,12 @@ class ShardMixtures:
         shards = find_shards(root, split, wanted if sorted_by_size else None)
         self._root = root
         self._shards = [str(shard.relative_to(root)) for shard in shards]
-        self._mixtures: list[_Mixture] = []
+        self._mixtures: list[Mixture] = []
         formats: set[tuple[int, float]] = set()
         counts = Counter[int]()
         for number, shard in enumerate(shards):
-            for mixture, form in _mixtures(shard, number):
-                size = len(mixture.members)
+            for mixture, form in scan(shard, number):
+                size = sum(map(bool, mixture.labels))
                 if limit is not None and counts[size] == limit:
                     if sorted_by_size:
                         break
@@ -111,6 +121,7 @@ class ShardMixtures:
             (self._shards[mixture.shard], label)
             for mixture in self._mixtures
             for label in mixture.labels
+            if label
         }
         paths, labels = zip(*sorted(pairs), strict=True)
         return pa.table({"path": pa.array(paths), "label": pa.array(labels)})
@@ -172,14 +183,24 @@ class ShardReader:
         samples, rate = audio.decode(data)
         if rate != sample_rate:
             raise HiveError(f"{path}: a source is at {rate} Hz, not {sample_rate} Hz", _REMEDY)
-        samples = audio.fit(samples, length)
+        # A member that is read whole begins at 0, and is as long as the mixture.
+        start = round(ingredient.crop[0] * rate)
+        samples = audio.fit(samples[start : start + length], length)
         return Crop(samples, 1.0, audio.rms(samples), audio.peak(samples))
 
 
-def _mixtures(shard: Path, number: int) -> Iterator[tuple[_Mixture, tuple[int, float]]]:
-    """Yield the mixtures of a shard, each with its rate in Hz and its length in seconds."""
+def scan(shard: Path, number: int) -> Iterator[tuple[Mixture, tuple[int, float]]]:
+    """Yield the mixtures of a shard, each with its rate in Hz and its length in seconds.
+
+    Args:
+        shard: The tar file, of which only headers and json members are read.
+        number: Its number among the shards.
+
+    Raises:
+        HiveError: If it is damaged.
+    """
     key = ""
-    members: dict[str, _Member] = {}
+    members: dict[str, Member] = {}
     told: dict[str, Any] = {}
     with damage_told(shard), tarfile.open(shard, "r:") as archive:
         for info in archive:
@@ -192,14 +213,14 @@ def _mixtures(shard: Path, number: int) -> Iterator[tuple[_Mixture, tuple[int, f
             key = stem
             if field == "json":
                 told = _json(shard, info.size, archive.extractfile(info))
-            members[field] = _Member(info.offset_data, info.size)
+            members[field] = Member(info.offset_data, info.size)
     if members:
         yield _mixture(shard, number, key, members, told)
 
 
 def _mixture(
-    shard: Path, number: int, key: str, members: dict[str, _Member], told: dict[str, Any]
-) -> tuple[_Mixture, tuple[int, float]]:
+    shard: Path, number: int, key: str, members: dict[str, Member], told: dict[str, Any]
+) -> tuple[Mixture, tuple[int, float]]:
     try:
         sources = [(str(one["source_id"]), str(one["label"])) for one in told["sources"]]
         form = int(told["sample_rate"]), float(told["target_duration"])
@@ -212,7 +233,12 @@ def _mixture(
             f"the audio of a source ({error!r})",
             _REMEDY,
         ) from error
-    return _Mixture(key, number, found, tuple(label for _, label in sources)), form
+    labels = [label for _, label in sources]
+    if rest := members.get(f"{REST}.flac") or members.get(f"{REST}.wav"):
+        found, labels = (*found, rest), [*labels, ""]
+    separation = told.get("separation")
+    subset = separation.get("subset", "") if isinstance(separation, dict) else ""
+    return Mixture(key, number, found, tuple(labels), str(subset)), form
 
 
 def _json(shard: Path, size: int, handle: Any) -> dict[str, Any]:

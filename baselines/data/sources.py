@@ -9,9 +9,11 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from baselines.data.blend import Blend, BlendReader, Part
 from baselines.data.config import DataConfig
 from baselines.data.pairs import SingleClips
 from baselines.data.shards import ShardMixtures, ShardReader
+from baselines.data.tracks import PREFIX, SelfSeparate, Tracks
 from hive.build import split_clips
 from hive.errors import HiveError
 from hive.files import is_file
@@ -67,21 +69,25 @@ class SoundSource(Protocol):
         ...
 
 
-def open_source(source: Path, pool: Path | None = None) -> SoundSource:
+def open_source(source: Path, pool: Path | None = None, tracks: Path | None = None) -> SoundSource:
     """Return what gives the sounds of a pool, a packed pool, a dataset or a plan.
 
     Args:
         source: A folder of one of these, "mini" for the embedded dataset, or a plan's file.
         pool: The pool or packed pool of a plan, which validation mixtures are drawn from; of no use
             with other sources.
+        tracks: Dataset of tracks that is trained on together with a pool.
 
     Raises:
-        HiveError: If the source is none of these, or a plan comes without a pool.
+        HiveError: If the source is none of these, a plan comes without a pool, or tracks with
+            anything but a pool.
     """
+    if tracks is not None and not is_file(source / TABLE):
+        raise HiveError(f"{source}: tracks go with clips that are drawn", "give a pool")
     if str(source) == EMBEDDED or (source / "data").is_dir():
         return ShardSource(source)
     if is_file(source / TABLE):
-        return PoolSource(source)
+        return PoolSource(source, tracks)
     if not is_file(source):
         raise HiveError(f"{source}: no such source of sounds", _KINDS)
     if pool is None:
@@ -94,10 +100,12 @@ class PoolSource:
 
     Args:
         pool: Its folder.
+        tracks: Folder of tracks of natural recordings to train on as well.
     """
 
-    def __init__(self, pool: Path) -> None:
+    def __init__(self, pool: Path, tracks: Path | None = None) -> None:
         self._pool = pool
+        self._tracks = tracks
 
     def training(self, config: DataConfig, seed: int) -> Sounds:
         """Return mixtures of which each epoch has its own."""
@@ -109,7 +117,23 @@ class PoolSource:
         settings = PlanSettings(
             config.split, seed, seconds, dict(config.sizes), config.snr_db, _rules(config)
         )
-        return Sounds(Drawn(Planner(clips, settings), config.mixtures_per_epoch), reader)
+        drawn = Drawn(Planner(clips, settings), config.mixtures_per_epoch)
+        if self._tracks is None:
+            return Sounds(drawn, reader)
+        return self._with_tracks(Tracks(self._tracks), clips, drawn, reader, config)
+
+    def _with_tracks(
+        self, tracks: Tracks, clips: pa.Table, drawn: Drawn, reader: Reader, config: DataConfig
+    ) -> Sounds:
+        told, num, seed = config.tracks, len(drawn), drawn.settings.seed
+        parts = [Part(1.0 - told.independent - told.self_separate, drawn)]
+        if told.independent:
+            both = pa.concat_tables([clips, tracks.clips().select(clips.column_names)])
+            parts.append(Part(told.independent, Drawn(Planner(both, drawn.settings), num)))
+        if told.self_separate:
+            own = SelfSeparate(tracks, drawn.seconds, seed, num)
+            parts.append(Part(told.self_separate, own))
+        return Sounds(Blend(parts, seed), BlendReader(PREFIX, tracks.reader, reader))
 
     def validation(self, config: DataConfig) -> Sounds:
         """Return mixtures by the validation's own seed, sizes equally often."""

@@ -105,9 +105,9 @@ class Drawn:
             "mixtures": num,
             "fresh": fresh,
         }
-        settings = planner.settings
-        self.seconds = settings.seconds
-        self.largest = max(settings.sizes)
+        self.settings = planner.settings
+        self.seconds = self.settings.seconds
+        self.largest = max(self.settings.sizes)
         self.sample_rate = SAMPLE_RATE
 
     @property
