@@ -47,6 +47,7 @@ class Architecture:
 ARCHITECTURES: tuple[Architecture, ...] = (
     Architecture("audiosep", "AudioSep", "baselines.audiosep.config", "baselines.audiosep.model"),
     Architecture("clearsep", "ClearSep", "baselines.clearsep.config", "baselines.clearsep.model"),
+    Architecture("flowsep", "FlowSep", "baselines.flowsep.config", "baselines.flowsep.model"),
 )
 
 

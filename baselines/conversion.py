@@ -107,3 +107,4 @@ class NetworkConverter:
 
 AUDIOSEP = NetworkConverter("audiosep", "baselines.audiosep.convert")
 CLEARSEP = NetworkConverter("clearsep", "baselines.clearsep.convert", "clap-music-audioset")
+FLOWSEP = NetworkConverter("flowsep", "baselines.flowsep.convert")

@@ -7,10 +7,12 @@ embeddings come from is that of its query encoder (`baselines.queries`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
+from baselines.levels import Level
 from baselines.pretrained import Pretrained
 
 if TYPE_CHECKING:
@@ -28,6 +30,10 @@ class SeparationModel(nn.Module, Pretrained):
         context_seconds: What to discard of a window at each end that touches a neighbour, for a
             network that only knows what lies near, and so takes windows of any length. None for one
             that looks at its window as a whole, takes no longer one, and is cross-faded.
+        fade_seconds: Length of that cross-fade, at most a quarter of a window; None for a tenth.
+        level: Level that it expects of a window.
+        removes_dc: Whether the mean of a window is to be taken away before.
+        generative: Whether estimates are drawn, by `generate`, and it is trained by `flow_loss`.
         encoder: Makes embeddings of queries; its parameters, if any, train with the network.
         config: What it was built from, a pydantic model with a field `encoder`.
     """
@@ -35,6 +41,10 @@ class SeparationModel(nn.Module, Pretrained):
     name: ClassVar[str]
     takes_negatives: ClassVar[bool]
     context_seconds: ClassVar[float | None] = None
+    fade_seconds: ClassVar[float | None] = None
+    level: ClassVar[Level] = Level()
+    removes_dc: ClassVar[bool] = False
+    generative: ClassVar[bool] = False
     sample_rate: int
     window_seconds: float
     encoder: QueryEncoder
@@ -70,3 +80,37 @@ class SeparationModel(nn.Module, Pretrained):
             mixture, self.condition(self.encoder(positive), self.encoder(negative))
         )
         return estimate
+
+    def generate(
+        self,
+        mixture: Tensor,
+        condition: Tensor,
+        generators: Sequence[Generator],
+        *,
+        steps: int | None = None,
+        posterior: str | None = None,
+    ) -> Tensor:
+        """Draw estimates of windows at the network's level; generative networks only.
+
+        Args:
+            mixture: Shape (B, T).
+            condition: From `condition`.
+            generators: One a row, on the CPU; the only source of random numbers.
+            steps: Steps in which an estimate is drawn; None for the network's own.
+            posterior: What is taken of the distribution of what it hears, "sample" or "mode"; None
+                for the network's own.
+
+        Returns:
+            Estimates, shape (B, T).
+        """
+        raise NotImplementedError
+
+    def flow_loss(self, mixture: Tensor, target: Tensor, positive: Tensor) -> Tensor:
+        """Return the loss of a batch, a scalar; generative networks only.
+
+        Args:
+            mixture: Shape (B, T).
+            target: Shape (B, T).
+            positive: Prepared queries.
+        """
+        raise NotImplementedError

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from baselines.model import SeparationModel
 
 PRECISIONS = ("fp32", "bf16")
+POSTERIORS = ("sample", "mode")
 _FADE = 0.1  # of a window
 
 
@@ -46,9 +47,12 @@ class NetworkSeparator(Adapter):
             trained with; None for that.
         emulate_negatives: Whether what the network finds for negative queries is taken out of the
             mixture before it is asked for the positive one, in place of telling it.
+        steps: Steps in which a generative network draws an estimate; None for its own.
+        posterior: What it takes of the distribution of what it hears, "sample" or "mode"; None for
+            its own.
 
     Raises:
-        HiveError: If an option has a wrong value.
+        HiveError: If an option has a wrong value, or is not one of this network.
     """
 
     def __init__(
@@ -63,11 +67,19 @@ class NetworkSeparator(Adapter):
         batch_size: int = 4,
         window: float | None = None,
         emulate_negatives: bool = False,
+        steps: int | None = None,
+        posterior: str | None = None,
     ) -> None:
         if precision not in PRECISIONS:
             raise HiveError(
                 f"model {name}: precision {precision!r} is not known",
                 f"choose from {', '.join(PRECISIONS)}",
+            )
+        self._sampling = _sampling(model, name, steps, posterior)
+        if model.generative and emulate_negatives:
+            raise HiveError(
+                f"model {name}: what it makes up cannot be taken out of a mixture",
+                "leave emulate_negatives out",
             )
         negatives = "native" if model.takes_negatives else "refused"
         facts = Facts(
@@ -75,13 +87,19 @@ class NetworkSeparator(Adapter):
             native_rate=model.sample_rate,
             windows=_windows(model, name, window),
             negatives="emulated" if emulate_negatives else negatives,  # type: ignore[arg-type]
+            deterministic=not model.generative,
+            is_waveform_aligned=not model.generative,
+            level=model.level,
+            removes_dc=model.removes_dc,
             weights=weights,
         )
         super().__init__(facts, device=device, windows_at_once=batch_size)
         self._model = self.network = model.to(device)
         self._precision = precision
         self._separate: Callable[..., Tensor] = model
-        if compile:
+        if compile and model.generative:
+            model.compile()
+        elif compile:
             import torch
 
             self._separate = torch.compile(model)
@@ -91,6 +109,7 @@ class NetworkSeparator(Adapter):
             encoder=model.encoder.config(),
             precision=precision,
             compiled=compile,
+            **self._sampling,
         )
 
     def meaning(self, text: str) -> str:
@@ -108,6 +127,8 @@ class NetworkSeparator(Adapter):
             model.encoder(positive.to(device)), model.encoder(negative.to(device))
         )
         with self._autocast(device.type):
+            if model.generative:
+                return model.generate(windows, condition, generators, **self._sampling)
             return self._separate(windows, condition)
 
     def _autocast(self, kind: str) -> contextlib.AbstractContextManager[Any]:
@@ -129,12 +150,37 @@ def _windows(model: SeparationModel, name: str, seconds: float | None) -> Window
         )
     try:
         if context is None:
-            return Windows(length, fade=_FADE * length)
+            fade = model.fade_seconds or _FADE * length
+            return Windows(length, fade=min(fade, length / 4))
         return Windows(length, context=context)
     except ValueError as error:
         raise HiveError(
             f"model {name}: windows of {length:g} s leave nothing to keep", "give a longer window"
         ) from error
+
+
+def _sampling(
+    model: SeparationModel, name: str, steps: int | None, posterior: str | None
+) -> dict[str, Any]:
+    """Return how a generative network draws estimates; nothing for others."""
+    if not model.generative:
+        if steps is not None or posterior is not None:
+            raise HiveError(
+                f"model {name}: it draws nothing, so steps and posterior mean nothing to it",
+                "leave them out",
+            )
+        return {}
+    if steps is not None and steps < 1:
+        raise HiveError(f"model {name}: {steps} steps", "give a number above 0")
+    if posterior not in (None, *POSTERIORS):
+        raise HiveError(
+            f"model {name}: posterior {posterior!r} is not known",
+            f"choose from {', '.join(POSTERIORS)}",
+        )
+    return {
+        "steps": model.config.steps if steps is None else steps,
+        "posterior": posterior or model.config.posterior,
+    }
 
 
 class SavedNetwork(NetworkSeparator):
@@ -144,11 +190,13 @@ class SavedNetwork(NetworkSeparator):
         source: Folder of a saved network or of a run of `hive-bench train`, or OWNER/NAME on the
             hub.
         device: Torch device.
-        precision: See `NetworkSeparator`; so are the four below.
+        precision: See `NetworkSeparator`; so are the six below.
         compile: Likewise.
         batch_size: Likewise.
         window: Likewise.
         emulate_negatives: Likewise.
+        steps: Likewise.
+        posterior: Likewise.
 
     Raises:
         HiveError: If the network is not there or cannot be loaded.
@@ -164,6 +212,8 @@ class SavedNetwork(NetworkSeparator):
         batch_size: int = 4,
         window: float | None = None,
         emulate_negatives: bool = False,
+        steps: int | None = None,
+        posterior: str | None = None,
     ) -> None:
         from baselines.locations import locate
         from baselines.pretrained import load_folder
@@ -190,6 +240,8 @@ class SavedNetwork(NetworkSeparator):
             batch_size=batch_size,
             window=window,
             emulate_negatives=emulate_negatives,
+            steps=steps,
+            posterior=posterior,
         )
 
     _name: ClassVar[str] = ""

@@ -45,9 +45,29 @@ COLLECTION = Collection(
             sha256="6fcc8dbcd7174af86266cf16b4105eced0802352762f81dbfefdce29af3dba04",
             size=177_818_986,
         ),
+        Checkpoint(
+            name="flowsep",
+            kind="flowsep",
+            repo="zenodo.org/records/13869712",
+            revision="13869712",
+            filename="v2_100k.ckpt",
+            licence="LicenseRef-Unknown",
+            purpose="FlowSep as its authors published it",
+            page="https://zenodo.org/records/13869712",
+        ),
+        Checkpoint(
+            name="flowsep-hive",
+            kind="flowsep",
+            repo="AlayaLab/FlowSep-hive",
+            revision="main",  # 7af3360 when this was written; the hub takes no short hashes
+            filename="flowsep_hive.ckpt",
+            licence="LicenseRef-Unknown",
+            purpose="FlowSep trained on Hive by the authors of Hive",
+        ),
     ),
     converters={
         "audiosep": "baselines.conversion:AUDIOSEP",
         "clearsep": "baselines.conversion:CLEARSEP",
+        "flowsep": "baselines.conversion:FLOWSEP",
     },
 )

@@ -27,6 +27,12 @@ _PAPERS = {
   journal = {arXiv preprint arXiv:2402.17455},
   year = {2024}
 }""",
+    "flowsep": """@article{yuan2024flowsep,
+  title = {{FlowSep}: Language-Queried Sound Separation with Rectified Flow Matching},
+  author = {Yuan, Yi and Liu, Xubo and Liu, Haohe and Plumbley, Mark D. and Wang, Wenwu},
+  journal = {arXiv preprint arXiv:2409.07614},
+  year = {2024}
+}""",
 }
 
 

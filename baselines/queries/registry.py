@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _KINDS = {
     "labels": ("baselines.queries.labels", "LabelEncoder"),
     "clap": ("baselines.queries.clap", "ClapTextEncoder"),
+    "t5": ("baselines.queries.t5", "T5TextEncoder"),
 }
 
 

@@ -49,6 +49,23 @@ def train(
     shards: Annotated[
         Path | None, typer.Option(metavar="DATASET", help='Folder with shards, or "mini".')
     ] = None,
+    tracks: Annotated[
+        Path | None,
+        typer.Option(metavar="DATASET", help="Tracks of natural recordings, beside the pool."),
+    ] = None,
+    natural: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RECORDINGS",
+            help="Natural recordings to separate between trainings; CORPUS:FOLDER, or your own.",
+        ),
+    ] = None,
+    iterations: Annotated[
+        int, typer.Option(min=1, help="Trainings, with the data engine in between.")
+    ] = 1,
+    further: Annotated[
+        float, typer.Option(min=0.0, help="Length of the later trainings, of the first.")
+    ] = 0.25,
     out: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Folder of the run.", show_default=False)
     ] = None,
@@ -91,13 +108,21 @@ def train(
     settings += ["trainer.compile=true"] if compile_ else []
     loaded = _load(config, settings)
     source = _source(pool, plan, shards)
+    if (natural is None) != (iterations == 1):
+        raise typer.BadParameter(
+            "--natural and --iterations go together", param_hint="--iterations"
+        )
     if out is None and not fast_dev_run:
         raise typer.BadParameter("say where the run's folder is to be", param_hint="--out")
     _check_installed()
     if fast_dev_run:
-        _try_out(loaded, source, pool, out)
+        _try_out(loaded, source, pool, tracks, out)
+    elif out is not None and natural is not None:
+        if pool is None or plan is not None or tracks is not None:
+            raise typer.BadParameter("--iterations needs --pool alone", param_hint="--iterations")
+        _iterate(loaded, pool, natural, out, iterations, further)
     elif out is not None:
-        _train(loaded, source, pool, out, go_on=resume is Resume.auto)
+        _train(loaded, source, pool, tracks, out, go_on=resume is Resume.auto)
 
 
 def _load(config: str | None, settings: list[str]) -> TrainingConfig:
@@ -130,14 +155,20 @@ def _check_installed() -> None:
 
 
 def _train(
-    config: TrainingConfig, source: Path, pool: Path | None, out: Path, *, go_on: bool
+    config: TrainingConfig,
+    source: Path,
+    pool: Path | None,
+    tracks: Path | None,
+    out: Path,
+    *,
+    go_on: bool,
 ) -> None:
     from baselines.training.run import train as run
     from baselines.training.stopping import Stopped
     from hive.console import say
 
     try:
-        trained = run(config, source, out, pool=pool, go_on=go_on)
+        trained = run(config, source, out, pool=pool, tracks=tracks, go_on=go_on)
     except Stopped as stopped:
         say(f"{stopped}; the state is in {out / 'checkpoints'}. To go on: {_command()}")
         raise typer.Exit(128 + stopped.number) from stopped
@@ -145,13 +176,61 @@ def _train(
         _tell(trained)
 
 
-def _try_out(config: TrainingConfig, source: Path, pool: Path | None, out: Path | None) -> None:
+def _iterate(
+    config: TrainingConfig, pool: Path, natural: str, out: Path, iterations: int, further: float
+) -> None:
+    from baselines.training.commands import CommandError
+    from baselines.training.iterations import Loop, iterate
+    from hive.console import print_table, say
+
+    corpus, colon, place = natural.partition(":")
+    count = config.trainer.devices
+    loop = Loop(
+        config=config,
+        pool=pool,
+        natural=Path(place if colon else natural),
+        corpus=corpus if colon else "folder",
+        folder=out,
+        iterations=iterations,
+        further=further,
+        devices=tuple(f"cuda:{n}" for n in range(count)) if count > 1 else ("auto",),
+    )
+    try:
+        done = iterate(loop)
+    except CommandError as error:
+        say(f"{error}. To go on: {_command()}")
+        raise typer.Exit(error.status) from error
+    names = ("si_sdr_i", "si_sdr_i_2mix", "si_sdr_i_3mix", "silence_sdr")
+    rows = [
+        (
+            one.iteration,
+            one.steps,
+            round(one.clip_hours, 2),
+            round(one.track_hours, 2),
+            one.recordings,
+            one.self_separate,
+            *(f"{one.scores[name]:.2f}" if name in one.scores else "-" for name in names),
+        )
+        for one in done
+    ]
+    columns = ["iteration", "steps", "clips, h", "tracks, h", "recordings", "for themselves"]
+    print_table([*columns, *names], rows, title="Validation, dB")
+
+
+def _try_out(
+    config: TrainingConfig,
+    source: Path,
+    pool: Path | None,
+    tracks: Path | None,
+    out: Path | None,
+) -> None:
     import tempfile
 
     from baselines.training.run import quick
 
     with tempfile.TemporaryDirectory(prefix="hive-train-") as temporary:
-        _train(quick(config), source, pool, out or Path(temporary) / "run", go_on=False)
+        folder = out or Path(temporary) / "run"
+        _train(quick(config), source, pool, tracks, folder, go_on=False)
 
 
 def _tell(trained: Trained) -> None:

@@ -19,6 +19,9 @@ sdr
     which the same paper has for inactive sources: 0 dB where the mixture is passed on, 10 log10 t
     dB for silence. So both kinds of items lie on one scale.
 
+flow
+    The network's own objective (`SeparationModel.flow_loss`), which needs no estimate: FlowSep.
+
 A target is silent whose energy is at most 1e-8 of the mixture's. A silent mixture, from which
 nothing can be learnt, gives 0 and no gradient.
 """
@@ -69,7 +72,15 @@ class SDRConfig(BaseModel):
     )
 
 
-LossConfig = Annotated[L1Config | SDRConfig, Field(discriminator="kind")]
+class FlowConfig(BaseModel):
+    """The objective of a generative network, which is the network's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["flow"]
+
+
+LossConfig = Annotated[L1Config | SDRConfig | FlowConfig, Field(discriminator="kind")]
 
 
 class LossValue(NamedTuple):
@@ -99,7 +110,13 @@ class Loss(Protocol):
 
 
 def make_loss(config: LossConfig) -> Loss:
-    """Return the loss that a configuration describes."""
+    """Return the loss that a configuration describes.
+
+    Raises:
+        ValueError: If it is the network's own.
+    """
+    if isinstance(config, FlowConfig):
+        raise ValueError("this loss is the network's own objective")
     return SDRLoss(config) if isinstance(config, SDRConfig) else l1_loss
 
 

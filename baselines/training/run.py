@@ -30,6 +30,7 @@ from baselines.training.stopping import Stopped
 from baselines.training.supervisor import Supervisor
 from baselines.training.task import SeparationTask
 from baselines.training.trainer import make_trainer, quiet
+from hive.errors import HiveError
 from hive.files import locked
 
 
@@ -54,6 +55,7 @@ def train(
     folder: Path,
     *,
     pool: Path | None = None,
+    tracks: Path | None = None,
     go_on: bool = True,
     callbacks: Sequence[pl.Callback] = (),
 ) -> Trained:
@@ -67,6 +69,7 @@ def train(
         source: Where the sound comes from; see `TrainingData`.
         folder: Folder of the run; see `baselines.training.folder`.
         pool: The pool of a plan.
+        tracks: Tracks of natural recordings to train on as well as on a pool.
         go_on: Whether a run that is in the folder goes on; if not, there must be none.
         callbacks: Further callbacks of Lightning.
 
@@ -83,6 +86,7 @@ def train(
         sample_rate=network.sample_rate,
         seed=config.trainer.seed,
         pool=pool,
+        tracks=tracks,
     )
     last_step = _last_step(config, data)
     config = _resolved(config, last_step)
@@ -96,14 +100,14 @@ def train(
         before = _progress(checkpoint) if checkpoint.is_file() else RunState()
         torch.manual_seed(config.trainer.seed)
         model: SeparationModel = architecture(config.model.architecture).model_class(network)
+        _check_loss(config, model)
         if config.model.start is not None and not before.step:
             start(model, config.model.start)
         model.encoder.mark_trained(data.vocabulary.names)
         if config.trainer.compile:
             model.compile()
-        task = SeparationTask(
-            model, make_loss(config.loss), config.optimiser, config.trainer.clip
-        ).train()
+        loss = None if model.generative else make_loss(config.loss)
+        task = SeparationTask(model, loss, config.optimiser, config.trainer.clip).train()
         examples = ExamplesModule(data, closed=model.encoder.kind == "labels")
         supervisor = Supervisor(task, examples, config, folder, last_step)
         supervisor.state = before
@@ -147,6 +151,20 @@ def quick(config: TrainingConfig) -> TrainingConfig:
         update={"batch_size": 2, "mixtures_per_epoch": 4, "workers": 0, "validation": validation}
     )
     return config.model_copy(update={"trainer": trainer, "data": data})
+
+
+def _check_loss(config: TrainingConfig, model: SeparationModel) -> None:
+    """Refuse a loss that the network cannot be trained with."""
+    if (config.loss.kind == "flow") != model.generative:
+        drawn = (
+            "are drawn, and only trained by their own objective"
+            if model.generative
+            else ("are computed, and it has no objective of its own")
+        )
+        raise HiveError(
+            f"loss.kind: estimates of {model.name} {drawn}",
+            "take flow" if model.generative else "take l1 or sdr",
+        )
 
 
 def _last_step(config: TrainingConfig, data: TrainingData) -> int:

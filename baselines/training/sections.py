@@ -37,8 +37,9 @@ class ModelSection(Section):
     start: str | None = Field(
         default=None,
         description="Weights to begin with: `clap` for the audio encoder of the query encoder's "
-        "checkpoint, which ClearSep adapts; or a trained network, by folder or name. By default "
-        "all weights are drawn.",
+        "checkpoint, which ClearSep adapts; or a trained network, by folder or name; or, with "
+        "`frozen:` before that, the parts of it that are not trained, such as FlowSep's "
+        "autoencoder and vocoder. By default all weights are drawn.",
     )
 
 
@@ -172,6 +173,31 @@ class TrainerSection(Section):
         return self
 
 
+class EngineSection(Section):
+    """How tracks are made where training takes turns with the data engine (`--iterations`)."""
+
+    negatives: bool = Field(
+        default=True, description="Whether the network is told what to drop: the other events."
+    )
+    independent_db: float = Field(
+        default=10.0,
+        description="Re-SDR and Re-SI-SDR above which tracks are trained on, dB.",
+    )
+    self_separate_db: float = Field(
+        default=15.0,
+        description="Likewise, above which the recording itself is trained on with its tracks, dB.",
+    )
+    least_share: float = Field(
+        default=0.01, ge=0.0, le=0.5, description="Least share of a track in the energy."
+    )
+    correlation: float = Field(
+        default=0.3, ge=0.0, le=1.0, description="Largest correlation of two tracks."
+    )
+    similarity: float = Field(
+        default=0.9, ge=0.0, le=1.0, description="Largest likeness of two tracks' spectrograms."
+    )
+
+
 class TrainingConfig(Section):
     """A training run."""
 
@@ -184,3 +210,4 @@ class TrainingConfig(Section):
     optimiser: OptimiserSection
     schedule: Schedule
     trainer: TrainerSection
+    engine: EngineSection = Field(default_factory=EngineSection)

@@ -10,6 +10,7 @@ from baselines.model import SeparationModel
 from hive.errors import HiveError
 
 CLAP = "clap"
+FROZEN = "frozen:"
 
 
 def start(model: SeparationModel, source: str) -> None:
@@ -18,12 +19,17 @@ def start(model: SeparationModel, source: str) -> None:
     Args:
         model: The network; it is changed.
         source: "clap", for the audio encoder of the CLAP that the query encoder names, which
-            ClearSep adapts; or what `load_pretrained` takes, for a network of the same sizes.
+            ClearSep adapts; or what `load_pretrained` takes, for a network of the same sizes; with
+            "frozen:" before it, for the parts of that network that are not trained, such as
+            FlowSep's autoencoder and vocoder.
 
     Raises:
         HiveError: If the checkpoint is not here, or is of another network.
     """
-    tensors = _clap(model) if source == CLAP else _network(source)
+    tensors = _clap(model) if source == CLAP else _network(source.removeprefix(FROZEN))
+    if source.startswith(FROZEN):
+        trained = {key for key, value in model.named_parameters() if value.requires_grad}
+        tensors = {key: value for key, value in tensors.items() if key not in trained}
     own = {key: value.shape for key, value in model.state_dict().items()}
     if wrong := sorted(key for key, value in tensors.items() if own.get(key) != value.shape):
         raise HiveError(

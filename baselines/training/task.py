@@ -40,7 +40,7 @@ class SeparationTask(pl.LightningModule):
 
     Args:
         model: The network.
-        loss: See `baselines.training.losses`.
+        loss: See `baselines.training.losses`; None for the network's own objective.
         optimiser: Settings of AdamW.
         clip: Largest norm of the gradients; None leaves them as they are.
     """
@@ -48,7 +48,7 @@ class SeparationTask(pl.LightningModule):
     def __init__(
         self,
         model: SeparationModel,
-        loss: Loss,
+        loss: Loss | None,
         optimiser: OptimiserSection,
         clip: float | None = None,
     ) -> None:
@@ -82,9 +82,12 @@ class SeparationTask(pl.LightningModule):
 
     def training_step(self, batch: Prepared, batch_idx: int) -> Tensor:
         """Return the loss of a batch."""
-        estimate = self.estimate(batch)
-        with torch.autocast(self.device.type, enabled=False):
-            loss = self._loss(estimate, batch.target, batch.mixture).loss
+        if self._loss is None:
+            loss = self.model.flow_loss(batch.mixture, batch.target, batch.positive)
+        else:
+            estimate = self.estimate(batch)
+            with torch.autocast(self.device.type, enabled=False):
+                loss = self._loss(estimate, batch.target, batch.mixture).loss
         self._last = loss.detach()
         return loss
 

@@ -66,6 +66,8 @@ class Checkpoint:
         companions: Files that belong to the weights; `convert` expects them beside `filename`.
         weights: Name of the file with the weights in the store.
         space: Whether the repository is one of the hub's Spaces, not of its models.
+        page: Address of the page that the file is published on, if that is not the hub; it is then
+            downloaded by hand.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Checkpoint:
     companions: tuple[Companion, ...] = ()
     weights: str = "model.safetensors"
     space: bool = False
+    page: str = ""
 
     @property
     def files(self) -> HubFiles:
@@ -91,6 +94,8 @@ class Checkpoint:
     @property
     def url(self) -> str:
         """Where a browser finds the file."""
+        if self.page:
+            return self.page
         repo = f"spaces/{self.repo}" if self.space else self.repo
         return f"https://huggingface.co/{repo}/resolve/{self.revision}/{self.filename}"
 

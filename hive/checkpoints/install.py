@@ -70,6 +70,12 @@ def fetch(name: str) -> Path:
         if entry.tokenizer is not None and not status.has_tokenizer:
             _add_tokenizer(status, entry, _download(entry.tokenizer, entry)[0].parent)
         return status.folder
+    if entry.page:
+        raise HiveError(
+            f"{entry.filename} is published on {entry.page}, not on the hub",
+            f"download it by hand, then run: hive-bench checkpoints convert {entry.filename} "
+            f"--name {name}{'' if entry.sha256 else ' --allow-other'}",
+        )
     source = _download(entry.files, entry)[0]
     tokenizer = _download(entry.tokenizer, entry)[0].parent if entry.tokenizer else None
     return _convert(source, entry, tokenizer, fetched=True)
@@ -175,8 +181,9 @@ def _origin(
     if not published and not allow_other:
         raise HiveError(
             f"{source}: may be {entry.filename} of {entry.repo} or not: its SHA-256 is not known",
-            f"{remedy(entry.name)}, which takes it from there; or add --allow-other, and results "
-            "say that the weights are not known to be the published ones",
+            ("" if entry.page else f"{remedy(entry.name)}, which takes it from there; or ")
+            + "add --allow-other, and results say that the weights are not known to be the "
+            "published ones",
         )
     return {
         "repo": entry.repo if published else None,

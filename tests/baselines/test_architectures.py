@@ -16,7 +16,7 @@ from hive.errors import HiveError
 
 
 def test_each_name_gives_its_classes() -> None:
-    assert architectures.names() == ("audiosep", "clearsep")
+    assert architectures.names() == ("audiosep", "clearsep", "flowsep")
     for name in architectures.names():
         found = architecture(name)
         assert found.model_class.name == found.name == name
@@ -50,7 +50,7 @@ def test_a_wrong_name_is_told_the_nearest() -> None:
     assert caught.value.remedy == "did you mean audiosep?"
     with pytest.raises(HiveError) as caught:
         architecture("?")
-    assert caught.value.remedy == "choose one of audiosep, clearsep"
+    assert caught.value.remedy == "choose one of audiosep, clearsep, flowsep"
 
 
 class OddConfig(BaseModel):

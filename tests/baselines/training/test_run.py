@@ -26,7 +26,16 @@ STAND_IN = ("model.start=null", "trainer.accelerator=cpu", "data.validation.size
 
 
 @pytest.mark.parametrize(
-    "name", ["audiosep-hive", "audiosep-original", "clearsep", "audiosep-mini", "clearsep-mini"]
+    "name",
+    [
+        "audiosep-hive",
+        "audiosep-original",
+        "clearsep",
+        "flowsep",
+        "audiosep-mini",
+        "clearsep-mini",
+        "flowsep-mini",
+    ],
 )
 def test_every_shipped_recipe_runs(
     name: str, tmp_path: Path, training_pool: Path, world: Any

@@ -22,6 +22,9 @@ SMALL = {
     "embed_dim: 8, depths: [1, 1, 1, 1], heads: [1, 1, 2, 2], decoder_heads: [1, 1, 2, 2], "
     "window_size: 4, rank: 2, mask_width: 16, mask_heads: 2, mask_ff: 16, mask_layers: 1, "
     "encoder: {kind: labels, dim: 4}}",
+    "flowsep": "model.config={n_fft: 256, hop: 100, mels: 16, latent: {kind: patches, stride: 2}, "
+    "unet: {channels: [8, 16], layers: 1, head_channels: 8, groups: 4}, validation_steps: 2, "
+    "vocoder: {kind: mixture-phase}, empty: 0, encoder: {kind: labels, dim: 4}}",
 }
 
 #: Overrides that make a run of audiosep-mini short.

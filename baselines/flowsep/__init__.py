@@ -1,0 +1,1 @@
+"""FlowSep: rectified flow in the latent space of mel spectrograms, conditioned on a text query."""
