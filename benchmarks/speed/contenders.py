@@ -39,6 +39,7 @@ _PUBLISHED_DESIGN: dict[str, dict[str, Any]] = {
     "clearsep": {
         "compression": "none",
         "lora": "fused",
+        "mask_bands": None,
         "mask_query": False,
         "normalise_query": "none",
         "rank": 4,
