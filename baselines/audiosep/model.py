@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from baselines.audiosep.bands import band_weights
 from baselines.audiosep.config import AudioSepConfig
 from baselines.audiosep.resunet import ResUNet
+from baselines.bands import band_weights
 from baselines.model import SeparationModel
 from baselines.queries.encoder import QueryEncoder
 from baselines.spectra import LOG_FLOOR, istft, stft

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.bands import band_weights
 from baselines.clearsep.config import ClearSepConfig
 from baselines.clearsep.decoder import Film
 from baselines.clearsep.swin import initialise
@@ -50,17 +51,24 @@ class MaskNet(nn.Module):
         query_dim: Size of the condition vector.
     """
 
+    band_weights: Tensor | None
+
     def __init__(self, config: ClearSepConfig, query_dim: int) -> None:
         super().__init__()
         self.compression = config.compression
-        self.spectrum_norm = nn.BatchNorm1d(config.bins, momentum=_MOMENTUM)
-        self.input = nn.Linear(config.bins + config.mels, config.mask_width)
+        weights = None
+        if config.mask_bands is not None:
+            weights = band_weights(config.bins, config.mask_bands, config.sample_rate)
+        # It follows from the configuration, so checkpoints do without it.
+        self.register_buffer("band_weights", weights, persistent=False)
+        self.spectrum_norm = nn.BatchNorm1d(config.mask_rows, momentum=_MOMENTUM)
+        self.input = nn.Linear(config.mask_rows + config.mels, config.mask_width)
         self.input_norm = nn.LayerNorm(config.mask_width)
         self.layers = nn.ModuleList(
             Layer(config.mask_width, config.mask_heads, config.mask_ff)
             for _ in range(config.mask_layers)
         )
-        self.output = nn.Linear(config.mask_width, config.bins)
+        self.output = nn.Linear(config.mask_width, config.mask_rows)
         self.apply(initialise)
         self.films = nn.ModuleList(
             _film(query_dim, config.mask_width)
@@ -78,6 +86,10 @@ class MaskNet(nn.Module):
         Returns:
             Shape (B, frames, bins).
         """
+        if self.band_weights is not None:
+            means = functional.normalize(self.band_weights, p=1.0)
+            with torch.autocast(magnitude.device.type, enabled=False):
+                magnitude = functional.linear(magnitude, means)
         if self.compression == "log":
             magnitude = (magnitude + LOG_FLOOR).log()
         spectrum = self.spectrum_norm(magnitude.transpose(1, 2)).transpose(1, 2)
@@ -85,7 +97,7 @@ class MaskNet(nn.Module):
         for number, layer in enumerate(self.layers):
             x = layer(self.films[number](x, query) if self.films else x)
         logits: Tensor = self.output(x)
-        return logits
+        return logits if self.band_weights is None else logits @ self.band_weights
 
 
 def _film(query_dim: int, width: int) -> Film:

@@ -36,9 +36,21 @@ _RECIPES = {"audiosep": "audiosep-original", "clearsep": "clearsep"}
 #: What a mini is here: its sizes in the published design, which alone is restated.
 _PUBLISHED_DESIGN: dict[str, dict[str, Any]] = {
     "audiosep": {"bands": None, "compression": "none", "phase_bias": 0.0},
-    "clearsep": {"compression": "none", "lora": "fused", "rank": 4, "normalise_query": "none"},
+    "clearsep": {
+        "compression": "none",
+        "lora": "fused",
+        "mask_bands": None,
+        "mask_query": False,
+        "normalise_query": "none",
+        "rank": 4,
+    },
 }
 BATCHES = {"audiosep": 12, "clearsep": 16}  # of a GPU in the published code
+#: Seconds of a mixture in training.
+WINDOWS = {
+    "published": {"audiosep": 5.0, "clearsep": 10.0},
+    "mini": {"audiosep": 5.0, "clearsep": 4.0},
+}
 
 
 @dataclass(frozen=True)

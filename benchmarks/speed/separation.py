@@ -237,7 +237,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--long", type=float, default=60.0, help="seconds of AudioSep's long mixture; 0 for none"
     )
     options = parser.parse_args(arguments)
-    options.seconds = options.seconds or (5.0 if options.preset == "mini" else 10.0)
+    options.seconds = options.seconds or (4.0 if options.preset == "mini" else 10.0)
     try:
         record = run(options)
     except HiveError as error:

@@ -29,6 +29,7 @@ from benchmarks.speed import curves
 from benchmarks.speed.bands import CLASSES, BandMixtures, text
 from benchmarks.speed.contenders import (
     BATCHES,
+    WINDOWS,
     Contender,
     Mode,
     Setup,
@@ -223,7 +224,7 @@ def setups(options: argparse.Namespace, batch: int | None) -> Iterator[Setup]:
     wanted = ARCHITECTURES if options.architecture == "all" else (options.architecture,)
     for name in wanted:
         size = batch or (BATCHES[name] if device == "cuda" else 2)
-        window = 5.0 if name == "audiosep" or options.preset == "mini" else 10.0
+        window = WINDOWS[options.preset][name]
         setup = Setup(name, options.preset, device, size, options.seconds or window)
         try:
             setup.config  # noqa: B018 - checks the length

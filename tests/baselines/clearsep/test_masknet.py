@@ -3,6 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from baselines.bands import band_weights
 from baselines.clearsep.config import ClearSepConfig
 from baselines.clearsep.masknet import MaskNet
 
@@ -54,3 +55,23 @@ def test_scales_start_apart_for_conditions_of_length_1(small: ClearSepConfig) ->
         values = linear(query)
         assert abs(float(values.mean()) - mean) < 0.1
         assert 0.6 < float(values.std()) < 0.8
+
+
+@torch.no_grad()
+def test_bands_are_means_of_bins_and_the_mask_lies_between_those_of_bands(
+    small: ClearSepConfig,
+) -> None:
+    config = small.model_copy(update={"mask_bands": 5})
+    net = MaskNet(config, 12).eval()
+    magnitude, features, query = inputs(config)
+    seen: list[Tensor] = []
+    masked: list[Tensor] = []
+    net.spectrum_norm.register_forward_hook(lambda _, given, out: seen.append(given[0]))
+    net.output.register_forward_hook(lambda _, given, out: masked.append(out))
+    logits = net(magnitude, features, query)
+    weights = band_weights(config.bins, 5, config.sample_rate)
+    expected = magnitude @ (weights / weights.sum(dim=1, keepdim=True)).T
+    torch.testing.assert_close(seen[0].transpose(1, 2), expected)
+    torch.testing.assert_close(logits, masked[0] @ weights)
+    assert bool((logits.amax(-1) <= masked[0].amax(-1) + 1e-6).all())
+    assert "band_weights" not in net.state_dict()

@@ -204,7 +204,7 @@ def test_what_may_not_change_is_named(tmp_path: Path, run_tiny: RunTiny) -> None
         run_tiny(tmp_path, callbacks=[Witness(1)])
     with pytest.raises(HiveError) as error:
         run_tiny(tmp_path, "optimiser.lr=0.5", "data.snr_db=[0, 0]", "trainer.log_every_steps=7")
-    assert "config.optimiser.lr: 0.001 there -> 0.5 asked for" in error.value.problem
+    assert "config.optimiser.lr: 0.002 there -> 0.5 asked for" in error.value.problem
     assert "config.data.snr_db" in error.value.problem
     assert "log_every_steps" not in error.value.problem
     with pytest.raises(HiveError, match=r"config\.schedule\.steps: 4 there -> 9 asked for"):

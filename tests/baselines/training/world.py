@@ -18,8 +18,9 @@ LABELS = ("Typing", "Air conditioning", "Male speech, man speaking", "Printer", 
 SMALL = {
     "audiosep": "model.config={n_fft: 128, hop: 64, bands: 64, channels: [2, 2, 2, 2, 2, 2], "
     "encoder: {kind: labels, dim: 4}}",
-    "clearsep": "model.config={encoder_rate: 32000, encoder_hop: 320, chunks: 2, chunk_frames: 32, "
-    "embed_dim: 8, depths: [1, 1, 1, 1], heads: [1, 1, 2, 2], decoder_heads: [1, 1, 2, 2], "
+    "clearsep": "model.config={n_fft: 1024, hop: 320, encoder_rate: 32000, encoder_hop: 320, "
+    "chunks: 2, chunk_frames: 32, embed_dim: 8, depths: [1, 1, 1, 1], heads: [1, 1, 2, 2], "
+    "decoder_heads: [1, 1, 2, 2], "
     "window_size: 4, rank: 2, mask_width: 16, mask_heads: 2, mask_ff: 16, mask_layers: 1, "
     "encoder: {kind: labels, dim: 4}}",
     "flowsep": "model.config={n_fft: 256, hop: 100, mels: 16, latent: {kind: patches, stride: 2}, "

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.audiosep.bands import band_weights
+from baselines.bands import band_weights
 
 
 @settings(max_examples=60, deadline=None)
