@@ -203,8 +203,8 @@ class Adapter(ABC):
             padding = (0, max(0, shortest - length))
             padded = torch.nn.functional.pad(ready.samples[sounding], padding)
             estimate = self._ask(padded, [rows[index] for index in sounding.tolist()])
-            result[sounding] = estimate[:, :length] / ready.gain[sounding]
-        return result.to(given.device)
+            result[sounding] = estimate[:, :length]
+        return ready.undo(result).to(given.device)
 
     def _ask(self, windows: Tensor, rows: Sequence[_Row]) -> Tensor:
         """Ask for the queries, after what is emulated of their negatives."""

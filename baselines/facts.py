@@ -44,7 +44,8 @@ class Facts:
         is_waveform_aligned: False for synthesised output, of which signal-fidelity metrics say
             little.
         level: Level that the network expects.
-        removes_dc: Whether the mean of a window is taken away before the network, for good.
+        removes_dc: Whether the mean of a window is taken away before the network, and
+            given back after it.
         band_limit: Highest frequency of the output, Hz; None for half the native rate.
         native_channels: Channels that the network takes; recordings with more are separated channel
             by channel, or mixed down (`baselines.channels`).

@@ -35,12 +35,22 @@ class Levelled(NamedTuple):
     Attributes:
         samples: Shape (N, L); without their mean if it was to be removed.
         gain: What they were multiplied with, shape (N, 1).
+        offset: What was subtracted before, shape (N, 1); 0 where the mean was to stay.
         silent: Which of them are silence, shape (N,); their gain is 1.
     """
 
     samples: Tensor
     gain: Tensor
+    offset: Tensor
     silent: Tensor
+
+    def undo(self, estimates: Tensor) -> Tensor:
+        """Bring estimates, shape (N, L), back to the level and mean of the windows.
+
+        Of silence nothing is estimated: zeros, without an offset.
+        """
+        back = estimates / self.gain + self.offset
+        return back.masked_fill(self.silent.unsqueeze(1), 0.0)
 
 
 def to_level(windows: Tensor, level: Level, *, removes_dc: bool) -> Levelled:
@@ -49,15 +59,17 @@ def to_level(windows: Tensor, level: Level, *, removes_dc: bool) -> Levelled:
     Args:
         windows: Shape (N, L), full scale 1.0.
         level: The level.
-        removes_dc: Whether their mean is subtracted first. It is no sound, and is not added again.
+        removes_dc: Whether their mean is subtracted first.
 
     Returns:
-        The windows and the gains that undo it by division.
+        The windows and what undoes it.
     """
     import torch
 
+    offset = windows.new_zeros(len(windows), 1)
     if removes_dc:
-        windows = windows - windows.mean(dim=-1, keepdim=True, dtype=torch.float64).to(windows)
+        offset = windows.mean(dim=-1, keepdim=True, dtype=torch.float64).to(windows)
+        windows = windows - offset
     peak = windows.abs().amax(dim=-1, keepdim=True)
     silent = peak < SILENCE
     if level.kind == "preserved":
@@ -66,4 +78,4 @@ def to_level(windows: Tensor, level: Level, *, removes_dc: bool) -> Levelled:
         power = windows.double().square().mean(dim=-1, keepdim=True)
         measured = peak if level.kind == "peak" else power.sqrt().to(windows)
         gain = torch.where(silent, 1.0, level.value / measured.clamp_min(SILENCE / 2**12))
-    return Levelled(windows * gain, gain, silent[:, 0])
+    return Levelled(windows * gain, gain, offset, silent[:, 0])

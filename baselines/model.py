@@ -32,7 +32,7 @@ class SeparationModel(nn.Module, Pretrained):
             that looks at its window as a whole, takes no longer one, and is cross-faded.
         fade_seconds: Length of that cross-fade, at most a quarter of a window; None for a tenth.
         level: Level that it expects of a window.
-        removes_dc: Whether the mean of a window is to be taken away before.
+        removes_dc: Whether the mean of a window is to be taken away before, and given back.
         generative: Whether estimates are drawn, by `generate`, and it is trained by `flow_loss`.
         encoder: Makes embeddings of queries; its parameters, if any, train with the network.
         config: What it was built from, a pydantic model with a field `encoder`.

@@ -83,7 +83,7 @@ class FlowSep(SeparationModel):
     def forward(self, mixture: Tensor, condition: Tensor) -> Tensor:
         """Separate, with the same noise for every row and whenever it is called.
 
-        The level is brought to what the network expects, and back.
+        Level and mean are brought to what the network expects, and back.
 
         Args:
             mixture: Shape (B, T) at `sample_rate`, at most one window.
@@ -96,7 +96,7 @@ class FlowSep(SeparationModel):
         rows = [torch.Generator().manual_seed(0) for _ in range(len(mixture))]
         steps = self.config.validation_steps
         estimate = self.generate(ready.samples, condition, rows, steps=steps)
-        return (estimate / ready.gain).masked_fill(ready.silent.unsqueeze(1), 0.0)
+        return ready.undo(estimate)
 
     @torch.no_grad()
     def generate(

@@ -156,8 +156,8 @@ def test_the_level_is_what_the_network_expects_and_is_undone(kind: str) -> None:
     assert heard.mean(-1).abs().max() < 1e-6
     measured = heard.abs().amax(-1) if kind == "peak" else heard.square().mean(-1).sqrt()
     torch.testing.assert_close(measured, torch.full((2,), 0.25))
-    # The offset is no sound: it goes once, and does not come back.
-    expected = 0.5 * (mixture - mixture.mean(-1, keepdim=True))
+    mean = mixture.mean(-1, keepdim=True)
+    expected = 0.5 * (mixture - mean) + mean
     torch.testing.assert_close(estimate, expected, rtol=1e-5, atol=1e-7)
 
 
