@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from hive.judge.base import Judge
 
 
+#: As tables 3 and A3 of the Hive paper have it.
+_GENERATIVE = (
+    "the model is generative and keeps no waveform that could be compared",
+    "--waveform-metrics computes them all the same",
+)
+
+
 @dataclass(frozen=True)
 class Scale:
     """What columns depend on beside the task.
@@ -37,6 +44,7 @@ class Scale:
         embedding: Embedding of metrics whose names say none.
         judge_spec: Specification of the judge, or None for what HIVE_JUDGE says.
         judge: The loaded judge, if a metric asks for one that can be used.
+        waveforms: Whether estimates are said to keep the waveform, or are compared as if they did.
     """
 
     sample_rate: int
@@ -44,6 +52,7 @@ class Scale:
     embedding: str
     judge_spec: str | None = None
     judge: Judge | None = None
+    waveforms: bool = True
 
 
 @dataclass(frozen=True)
@@ -99,7 +108,8 @@ def select_metrics(task: Task, asked: Sequence[str] | None, scale: Scale) -> Sel
     Args:
         task: The task.
         asked: See `requested`. For a model that works below the rate of the data, the defaults
-            also have the task's `band_metrics`.
+            also have the task's `band_metrics`. For one that keeps no waveform, those that compare
+            waveforms are left out, unless they are asked for by their own names.
         scale: What columns depend on.
 
     Raises:
@@ -127,7 +137,10 @@ def select_metrics(task: Task, asked: Sequence[str] | None, scale: Scale) -> Sel
             metric = with_judge(metric, scale.judge.name)
         if metric.name in (each.name for each in metrics):
             continue  # asked for by two names
-        reason, remedy = availability(metric, scale.judge_spec)
+        if metric.info.waveform and not scale.waveforms and first.name not in (asked or ()):
+            reason, remedy = _GENERATIVE
+        else:
+            reason, remedy = availability(metric, scale.judge_spec)
         if reason:
             unavailable.append(UnavailableMetric(metric=metric.name, reason=reason, remedy=remedy))
         else:

@@ -92,6 +92,14 @@ def evaluate(
             help="Give the mixture's other labels as negative queries, to models that take them.",
         ),
     ] = False,
+    waveform_metrics: Annotated[
+        bool,
+        typer.Option(
+            "--waveform-metrics/--no-waveform-metrics",
+            help="Score generative models by metrics that compare waveforms, too (SDR, SI-SDR, STOI, "
+            "remix). Those that --metrics names are always computed.",
+        ),
+    ] = False,
     option: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="Option of the model; may be given several times."),
@@ -164,6 +172,7 @@ def evaluate(
         batch_size=batch_size,
         seed=seed,
         negatives=negatives,
+        waveform_metrics=waveform_metrics,
         examples=examples,
         options=parse_options(option or []),
         workers=_scoring(engine, jobs) if workers is None else workers,

@@ -99,6 +99,7 @@ class Run:
             embedding=settings.embedding or default_embedding(),
             judge_spec=judge_spec(settings.judge) if judge else settings.judge,
             judge=judge,
+            waveforms=settings.waveform_metrics or not self._model.generative,
         )
         selection = select_metrics(plan.task, settings.metrics, scale)
         model = _model_record(settings.model, self._model)

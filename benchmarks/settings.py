@@ -25,6 +25,7 @@ class Settings:
         batch_size: Most queries given to the model at once.
         seed: Seed of everything that a model or the task draws.
         negatives: Whether to give the other labels as negative queries.
+        waveform_metrics: Whether generative models get metrics that compare waveforms, too.
         examples: Number of items whose sound is kept.
         options: Options of the model.
         workers: Scoring processes of each process with a model, each of one thread, whose number
@@ -46,6 +47,7 @@ class Settings:
     batch_size: int = 8
     seed: int = 0
     negatives: bool = False
+    waveform_metrics: bool = False
     examples: int = 8
     options: dict[str, str] = field(default_factory=dict)
     workers: int = 0

@@ -37,6 +37,8 @@ class MetricInfo:
         features: What it takes of an embedding; empty if it needs none.
         judged: Whether the values come from a judge, a model in a process of its own.
         below: Node of the ontology; only items with a label below it are scored. Empty for all.
+        waveform: Whether it takes the estimate for wrong where the waveform differs, which says
+            little of a sound that is synthesised anew.
         options: Settings that may show as suffixes of the name.
         packages: Distributions whose versions the value may depend on.
         revision: Number of the definition; it grows when values change.
@@ -56,6 +58,7 @@ class MetricInfo:
     features: tuple[Feature, ...] = ()
     judged: bool = False
     below: str = ""
+    waveform: bool = False
     options: tuple[str, ...] = ()
     packages: tuple[str, ...] = ("numpy", "scipy")
     revision: int = 1

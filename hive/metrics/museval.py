@@ -57,6 +57,7 @@ METRICS = (
         ("estimates", "references", "sample_rate"),
         scope="mixture",
         packages=("numpy",),
+        waveform=True,
     ),
 )
 

@@ -58,6 +58,7 @@ METRICS = (
         _INPUTS,
         scope="mixture",
         packages=("numpy",),
+        waveform=True,
     ),
     MetricInfo(
         "re_si_sdr",
@@ -72,6 +73,7 @@ METRICS = (
         scope="mixture",
         options=("compat",),
         packages=("numpy",),
+        waveform=True,
     ),
     MetricInfo(
         "re_sdr_bss",
@@ -85,6 +87,7 @@ METRICS = (
         _INPUTS,
         scope="mixture",
         options=("compat",),
+        waveform=True,
     ),
     MetricInfo(
         "re_corr",
@@ -125,6 +128,7 @@ METRICS = (
         scope="share",
         share_of="re_sdr_bss",
         options=("compat",),
+        waveform=True,
     ),
     MetricInfo(
         "prop_over_si_sdr",
@@ -140,6 +144,7 @@ METRICS = (
         share_of="re_si_sdr",
         options=("compat",),
         packages=("numpy",),
+        waveform=True,
     ),
 )
 

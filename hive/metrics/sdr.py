@@ -50,6 +50,7 @@ METRICS = (
         "hive.metrics.sdr:sdr_plain",
         options=("compat",),
         packages=("numpy",),
+        waveform=True,
     ),
     MetricInfo(
         "sdr_plain_i",
@@ -63,6 +64,7 @@ METRICS = (
         ("estimate", "reference", "mixture"),
         options=("compat",),
         packages=("numpy",),
+        waveform=True,
     ),
     MetricInfo(
         "si_sdr",
@@ -75,6 +77,7 @@ METRICS = (
         "hive.metrics.sdr:si_sdr",
         options=("zero_mean", "compat"),
         packages=("numpy",),
+        waveform=True,
     ),
     MetricInfo(
         "si_sdr_i",
@@ -88,6 +91,7 @@ METRICS = (
         ("estimate", "reference", "mixture"),
         options=("zero_mean", "compat"),
         packages=("numpy",),
+        waveform=True,
     ),
 )
 

@@ -52,6 +52,7 @@ METRICS = (
         "Vincent et al. 2006; torchmetrics signal_distortion_ratio",
         "hive.metrics.sdr_bss:sdr_bss",
         options=OPTIONS,
+        waveform=True,
     ),
     MetricInfo(
         "sdr_bss_i",
@@ -64,6 +65,7 @@ METRICS = (
         "hive.metrics.sdr_bss:sdr_bss_i",
         ("estimate", "reference", "mixture"),
         options=OPTIONS,
+        waveform=True,
     ),
 )
 

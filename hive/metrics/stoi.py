@@ -68,6 +68,7 @@ METRICS = (
         "Taal et al. 2011; pystoi, extended=False",
         "hive.metrics.stoi:stoi",
         ("estimate", "reference", "sample_rate"),
+        waveform=True,
     ),
     MetricInfo(
         "stoi_speech",
@@ -80,6 +81,7 @@ METRICS = (
         "hive.metrics.stoi:stoi",
         ("estimate", "reference", "sample_rate"),
         below="Speech",
+        waveform=True,
     ),
     MetricInfo(
         "estoi",
@@ -92,6 +94,7 @@ METRICS = (
         "Jensen and Taal 2016; pystoi, extended=True",
         "hive.metrics.stoi:estoi",
         ("estimate", "reference", "sample_rate"),
+        waveform=True,
     ),
 )
 

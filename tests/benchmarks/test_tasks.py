@@ -232,6 +232,29 @@ def test_a_model_of_a_lower_rate_is_also_scored_against_band_limited_sources() -
         assert "rate of the data" in found.unavailable[0].reason
 
 
+def test_generative_models_get_no_waveform_metrics_unless_they_are_named() -> None:
+    hive, silence = tasks.get("hive"), tasks.get("silence")
+    whole = select_metrics(hive, None, _scale(model_rate=16_000))
+    found = select_metrics(hive, None, _scale(model_rate=16_000, waveforms=False))
+    without = {"sdr_bss", "sdr_bss_i", "si_sdr", "si_sdr_i", "sdr_plain", "stoi", "stoi_speech"}
+    without |= {"re_sdr", "re_si_sdr"}
+    without |= {f"{name}_bl16k" for name in ("sdr_bss", "sdr_bss_i", "si_sdr", "si_sdr_i")}
+    assert {*whole.columns} - {*found.columns} == without
+    left_out = [each for each in found.unavailable if "generative" in each.reason]
+    assert {each.metric for each in left_out} == without
+    assert all("--waveform-metrics" in each.remedy for each in left_out)
+
+    named = select_metrics(hive, ("hive-paper", "si_sdr", "si_sdr_bl"), _scale(waveforms=False))
+    assert "si_sdr" in named.columns
+    assert not {"sdr_bss", "stoi"} & {*named.columns}
+    # How quiet an answer is can be said of any sound.
+    quiet = select_metrics(silence, None, _scale(waveforms=False))
+    assert quiet.columns == silence.default_metrics
+    with pytest.raises(HiveError, match="generative") as refused:
+        select_metrics(hive, ("signal",), _scale(waveforms=False))
+    assert "--waveform-metrics" in str(refused.value)
+
+
 def test_the_id_of_a_metric_changes_with_what_its_values_depend_on() -> None:
     hive = tasks.get("hive")
 
