@@ -156,6 +156,11 @@ class Adapter(ABC):
                     f"model {self.name} takes no negative queries",
                     "leave them out, or use a model that takes them, see hive-bench models",
                 )
+            if not query.text and self.facts.negatives == "emulated":
+                raise HiveError(
+                    f"model {self.name} has to be told what to keep: negative queries are emulated",
+                    "name the sound to keep as well",
+                )
             _note(item, f"negatives_{self.facts.negatives}")
         for text in (query.text, *query.negatives):
             if text and (meaning := self.meaning(text)) != text:

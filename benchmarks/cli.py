@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,15 @@ from hive.options import (
 )
 
 app = typer.Typer()
+
+
+class Asked(str, Enum):
+    """What a model is told."""
+
+    positive = "positive"
+    negative = "negative"
+    both = "both"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -85,19 +95,19 @@ def evaluate(
         int, typer.Option(min=1, help="Queries given to the model at once, at most.")
     ] = 8,
     seed: Annotated[int, typer.Option(help="Seed of all draws of models and tasks.")] = 0,
-    negatives: Annotated[
-        bool,
+    queries: Annotated[
+        Asked,
         typer.Option(
-            "--negatives/--no-negatives",
-            help="Give the mixture's other labels as negative queries, to models that take them.",
+            help="What the model is told: the sound to keep, the mixture's other labels to drop, "
+            "or both. Models that take no negative queries are asked by positive ones only."
         ),
-    ] = False,
+    ] = Asked.positive,
     waveform_metrics: Annotated[
         bool,
         typer.Option(
             "--waveform-metrics/--no-waveform-metrics",
-            help="Score generative models by metrics that compare waveforms, too (SDR, SI-SDR, STOI, "
-            "remix). Those that --metrics names are always computed.",
+            help="Score generative models by metrics that compare waveforms, too (SDR, SI-SDR, "
+            "STOI, remix). Those that --metrics names are always computed.",
         ),
     ] = False,
     option: Annotated[
@@ -171,7 +181,7 @@ def evaluate(
         device=device,
         batch_size=batch_size,
         seed=seed,
-        negatives=negatives,
+        queries=queries.value,
         waveform_metrics=waveform_metrics,
         examples=examples,
         options=parse_options(option or []),

@@ -28,10 +28,11 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from benchmarks.settings import Queries
 from hive.errors import HiveError
 from hive.files import atomic_open, write_text
 
-SCHEMA_VERSION: Literal["2.0"] = "2.0"
+SCHEMA_VERSION: Literal["3.0"] = "3.0"
 SCHEMA_PATH = Path(__file__).with_name("results.schema.json")
 RESULTS_NAME = "results.json"
 SCORES_NAME = "scores.parquet"
@@ -114,7 +115,7 @@ class SettingsRecord(_Record):
     seed: int
     batch_size: Annotated[int, Field(gt=0)]
     device: str
-    negatives: bool
+    queries: Queries
     metrics: list[str]
     embedding: str
     judge: str | None
@@ -276,7 +277,7 @@ class Example(_Record):
 class Results(_Record):
     """The whole of `results.json`."""
 
-    schema_version: Literal["2.0"] = SCHEMA_VERSION
+    schema_version: Literal["3.0"] = SCHEMA_VERSION
     created: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
     hive_version: str
     task: str

@@ -80,7 +80,8 @@ class Run:
                 opened.callback(self._model.close)
             if settings.negatives and not getattr(self._model, "takes_negatives", False):
                 raise HiveError(
-                    f"model {settings.model} takes no negative queries", "leave out --negatives"
+                    f"model {settings.model} takes no negative queries",
+                    "ask with --queries positive",
                 )
             judge = open_judge(asked, settings.judge, self._device)
             if judge is not None:
@@ -126,6 +127,7 @@ class Run:
             sample_rate=rate,
             seed=settings.seed,
             batch_size=settings.batch_size,
+            positive=settings.queries != "negative",
             trusted=self.folder.any_estimate,
         )
         self._scorer: Scorer | None = None
@@ -294,7 +296,7 @@ def _identity(
             "seed": settings.seed,
             "batch_size": settings.batch_size,
             "device": device,
-            "negatives": settings.negatives,
+            "queries": settings.queries,
             "metrics": list(columns),
             "embedding": scale.embedding,
             "judge": scale.judge_spec if scale.judge else None,

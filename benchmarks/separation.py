@@ -59,6 +59,7 @@ class Separation:
         sample_rate: Rate of the mixtures, Hz.
         seed: Seed of the run.
         batch_size: Most queries at once.
+        positive: Whether the model is told what to keep.
         trusted: Says whether the model has separated something before, here or elsewhere; otherwise
             the run is stopped when its first items all fail.
     """
@@ -71,10 +72,12 @@ class Separation:
         sample_rate: int,
         seed: int,
         batch_size: int,
+        positive: bool,
         trusted: Callable[[], bool],
     ) -> None:
         self._model, self._device, self._rate, self._seed = model, device, sample_rate, seed
         self._limit = batch_limit(model, batch_size)
+        self._positive = positive
         self._ask, self._trusted, self._failed = trusted, False, 0
 
     def run(self, attempts: Sequence[Attempt]) -> Iterator[list[Attempt]]:
@@ -115,7 +118,7 @@ class Separation:
         seed = item_seed(self._seed, mix_id, target.query)
         return Request(
             mixture=attempt.sample.mixture,
-            query=Query(target.query, target.negatives),
+            query=Query(target.query if self._positive else "", target.negatives),
             item=Item(mix_id, target.source_id, seed, self._rate),
             reference=attempt.reference(target),
         )

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+
+#: What a model is told: the sound to keep, what to drop (the mixture's other labels), or both.
+Queries = Literal["positive", "negative", "both"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Settings:
         device: Torch device, or "auto".
         batch_size: Most queries given to the model at once.
         seed: Seed of everything that a model or the task draws.
-        negatives: Whether to give the other labels as negative queries.
+        queries: What the model is told.
         waveform_metrics: Whether generative models get metrics that compare waveforms, too.
         examples: Number of items whose sound is kept.
         options: Options of the model.
@@ -46,8 +50,13 @@ class Settings:
     device: str = "auto"
     batch_size: int = 8
     seed: int = 0
-    negatives: bool = False
+    queries: Queries = "positive"
     waveform_metrics: bool = False
     examples: int = 8
     options: dict[str, str] = field(default_factory=dict)
     workers: int = 0
+
+    @property
+    def negatives(self) -> bool:
+        """Whether the model is told what to drop."""
+        return self.queries != "positive"

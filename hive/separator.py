@@ -19,7 +19,8 @@ class Query:
     """What to keep, and what to drop.
 
     Attributes:
-        text: The sound to keep, as a label or in free words.
+        text: The sound to keep, as a label or in free words; empty where only `negatives` say what
+            is meant: what is left without them.
         negatives: Sounds known to be present that are to be dropped; may be empty.
         audio: Path of an example recording, for models that take audio queries.
     """

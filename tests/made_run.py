@@ -126,7 +126,7 @@ def _results(rows: list[dict], name: str, uses_reference: bool, examples: list[d
         "seed": 0,
         "batch_size": 4,
         "device": "cpu",
-        "negatives": False,
+        "queries": "positive",
         "metrics": list(TITLES),
         "embedding": "clap-music-audioset",
         "judge": None,

@@ -33,7 +33,7 @@ def _of_runs(runs: Sequence[Run]) -> Iterator[str]:
             yield f"{run.name} is generative: metrics that compare waveforms say little of it"
         facts = results.model.details.get("facts")
         policy = facts.get("negatives") if isinstance(facts, dict) else None
-        if results.settings.negatives and policy == "emulated":
+        if results.settings.queries != "positive" and policy == "emulated":
             yield (
                 f"{run.name} emulates negative queries: what it finds for them is taken out of the "
                 "mixture first"
@@ -41,9 +41,10 @@ def _of_runs(runs: Sequence[Run]) -> Iterator[str]:
         for one in results.checks:
             if not one.passed:
                 yield f"{run.name}: check {one.name} failed: {one.detail}"
-    if len({run.results.settings.negatives for run in runs}) > 1:
-        given = ", ".join(run.name for run in runs if run.results.settings.negatives)
-        yield f"only {given} had negative queries"
+    asked = {run.name: run.results.settings.queries for run in runs}
+    if len({*asked.values()}) > 1:
+        told = ", ".join(f"{name} {queries}" for name, queries in asked.items())
+        yield f"the runs were asked by different queries: {told}"
 
 
 def _of_items(run: Run, base: Run, joined: Joined) -> Iterator[str]:

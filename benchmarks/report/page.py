@@ -233,8 +233,8 @@ def evaluate_command(run: Run) -> str:
         words += ["--embedding", settings.embedding]
     if results.judge is not None:
         words += ["--judge", settings.judge or ""]
-    if settings.negatives:
-        words.append("--negatives")
+    if settings.queries != "positive":
+        words += ["--queries", settings.queries]
     for name, value in settings.options.items():
         words += ["--option", f"{name}={value}"]
     return shlex.join([*words, "--examples", str(settings.examples), "--out", "RUN"])

@@ -146,6 +146,12 @@ def test_a_tone_keeps_its_frequency() -> None:
     assert heard_frequency(_WrongRate(native_rate=32000)) == pytest.approx(500, abs=1)
 
 
+def test_emulated_negatives_cannot_stand_alone() -> None:
+    adapter = Toy(negatives="emulated")
+    with pytest.raises(HiveError, match="told what to keep"):
+        adapter.separate(_noise(1, 800), [Query("", ("Dog",))])
+
+
 @pytest.mark.parametrize("kind", ["peak", "rms"])
 def test_the_level_is_what_the_network_expects_and_is_undone(kind: str) -> None:
     adapter = Toy(level=Level(kind, 0.25), removes_dc=True)  # type: ignore[arg-type]

@@ -520,7 +520,7 @@ def test_what_a_reader_must_know(first, second, tmp_path):
     def edit(document):
         document["model"] |= {"uses_reference": True, "generative": True}
         document["versions"]["numpy"] = "2.0.0"
-        document["settings"]["negatives"] = True
+        document["settings"]["queries"] = "both"
         document["model"]["details"] = {"facts": {"negatives": "emulated"}}
         document["checks"][0]["passed"] = False
 

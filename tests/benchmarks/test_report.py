@@ -473,13 +473,13 @@ def test_the_command_repeats_the_run(run, folder, tmp_path):
         tmp_path / "run",
         model__spec="process:python run me.py",
         dataset__limit=8,
-        settings__negatives=True,
+        settings__queries="both",
         settings__options={"steps": "4"},
     )
     command = evaluate_command(load_runs([other])[0])
     assert "--model 'process:python run me.py'" in command
     assert "--limit 8 " in command
-    assert "--negatives --option steps=4 " in command
+    assert "--queries both --option steps=4 " in command
 
 
 def test_the_command_writes_the_page(folder, tmp_path):

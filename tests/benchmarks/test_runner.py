@@ -85,6 +85,14 @@ class Telling(Half):
         return mixtures * len(queries[0].negatives)
 
 
+class Dropping(Half):
+    takes_negatives = True
+
+    def separate(self, mixtures, queries):
+        assert all(query.text == "" and query.negatives for query in queries)
+        return mixtures
+
+
 class Unrecordable(Half):
     details = {"loss": float("nan")}
 
@@ -243,10 +251,17 @@ def test_random_models_do_not_depend_on_the_batch_size_or_the_workers(
 
 def test_negatives_only_for_models_that_take_them(here: Path, dataset: Path) -> None:
     with pytest.raises(HiveError, match="takes no negative queries"):
-        _run(dataset, "Half", here / "refused", negatives=True)
-    _run(dataset, "Telling", here / "with", negatives=True)
+        _run(dataset, "Half", here / "refused", queries="both")
+    _run(dataset, "Telling", here / "with", queries="both")
     rows = read_scores(here / "with").to_pylist()
     assert [len(row["negatives"]) for row in rows] == [row["num_sources"] - 1 for row in rows]
+
+
+def test_negative_queries_alone_name_nothing_to_keep(here: Path, dataset: Path) -> None:
+    _run(dataset, "Dropping", here / "dropping", queries="negative")
+    rows = read_scores(here / "dropping").to_pylist()
+    assert all(row["si_sdr"] is not None for row in rows)
+    assert all(row["negatives"] and row["query"] == row["label"] for row in rows)
 
 
 def test_the_silence_task(dataset: Path, tmp_path: Path) -> None:
