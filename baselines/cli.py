@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from baselines.channels import Channels
+from baselines.experiments.cli import app as experiment_app
 from baselines.training.cli import app as training_app
 from baselines.weights_cli import app as weights_app
 from hive.options import JsonFlag
@@ -21,6 +22,7 @@ DEFAULT_MODEL = "clearsep-mini"
 app = typer.Typer()
 app.add_typer(weights_app, name="weights")
 app.add_typer(training_app)
+app.add_typer(experiment_app)
 
 
 @app.command(

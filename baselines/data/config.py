@@ -137,6 +137,14 @@ class TracksConfig(_Section):
         description="Share of the examples that are natural recordings with one of their tracks "
         "as the target (self-separate training). What is left is mixed of clips alone.",
     )
+    independent_db: FiniteFloat = Field(
+        default=10.0,
+        description="Re-SDR and Re-SI-SDR of a recording above which its tracks are mixed, dB.",
+    )
+    self_separate_db: FiniteFloat = Field(
+        default=15.0,
+        description="Likewise, above which the recording itself is trained on with its tracks, dB.",
+    )
 
     @model_validator(mode="after")
     def _at_most_all(self) -> TracksConfig:

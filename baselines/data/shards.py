@@ -12,6 +12,7 @@ Members of 24 bits are rounded to 16.
 from __future__ import annotations
 
 import json
+import math
 import tarfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -51,14 +52,15 @@ class Mixture(NamedTuple):
         shard: Number of its shard.
         members: Where its sources are, in order.
         labels: Their labels; "" is that of the rest of a natural recording, which comes last.
-        subset: What a natural recording is good enough for; "" for a mixture.
+        remixed: How well the tracks of a natural recording add up to it: the lower one of Re-SDR
+            and Re-SI-SDR, dB. Minus infinity for a mixture.
     """
 
     mix_id: str
     shard: int
     members: tuple[Member, ...]
     labels: tuple[str, ...]
-    subset: str
+    remixed: float
 
 
 class ShardMixtures:
@@ -225,6 +227,7 @@ def _mixture(
         sources = [(str(one["source_id"]), str(one["label"])) for one in told["sources"]]
         form = int(told["sample_rate"]), float(told["target_duration"])
         found = tuple(members.get(f"{name}.flac") or members[f"{name}.wav"] for name, _ in sources)
+        remixed = _remixed(told.get("separation"))
         if not found or not (0 < form[0] <= _HIGHEST_RATE and 0 < form[1] <= _LONGEST_SECONDS):
             raise ValueError(f"{len(found)} sources, {form[0]} Hz, {form[1]} s")
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -236,9 +239,15 @@ def _mixture(
     labels = [label for _, label in sources]
     if rest := members.get(f"{REST}.flac") or members.get(f"{REST}.wav"):
         found, labels = (*found, rest), [*labels, ""]
-    separation = told.get("separation")
-    subset = separation.get("subset", "") if isinstance(separation, dict) else ""
-    return Mixture(key, number, found, tuple(labels), str(subset)), form
+    return Mixture(key, number, found, tuple(labels), remixed), form
+
+
+def _remixed(separation: Any) -> float:
+    if not isinstance(separation, dict):
+        return -math.inf
+    # Null says that the tracks add up exactly.
+    values = (separation[name] for name in ("re_sdr", "re_si_sdr"))
+    return min(math.inf if value is None else float(value) for value in values)
 
 
 def _json(shard: Path, size: int, handle: Any) -> dict[str, Any]:

@@ -128,10 +128,12 @@ class PoolSource:
         told, num, seed = config.tracks, len(drawn), drawn.settings.seed
         parts = [Part(1.0 - told.independent - told.self_separate, drawn)]
         if told.independent:
-            both = pa.concat_tables([clips, tracks.clips().select(clips.column_names)])
+            more = tracks.clips(told.independent_db).select(clips.column_names)
+            both = pa.concat_tables([clips, more])
             parts.append(Part(told.independent, Drawn(Planner(both, drawn.settings), num)))
         if told.self_separate:
-            own = SelfSeparate(tracks, drawn.seconds, seed, num)
+            above = told.self_separate_db
+            own = SelfSeparate(tracks, drawn.seconds, seed, num, above=above)
             parts.append(Part(told.self_separate, own))
         return Sounds(Blend(parts, seed), BlendReader(PREFIX, tracks.reader, reader))
 

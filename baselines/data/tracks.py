@@ -22,7 +22,6 @@ from hive.seeding import Stream
 from hive.shards.layout import TRACKS, find_shards
 from hive.tables import CLIP_SCHEMA, SAMPLE_RATE, read_table
 
-SELF_SEPARATE = "self_separate"
 #: Paths of tracks begin with this, where those of a pool begin with the name of a corpus.
 PREFIX = "tracks://"
 _REMEDY = "give the folder that `hive-bench decompose` made"
@@ -62,32 +61,39 @@ class Tracks:
         """What reads the samples."""
         return TrackReader(self._dataset)
 
-    def clips(self) -> pa.Table:
-        """Return the tracks as a clip table, with paths that `reader` takes."""
+    def clips(self, above: float) -> pa.Table:
+        """Return the tracks as a clip table, with paths that `reader` takes.
+
+        Args:
+            above: Only those of recordings with more Re-SDR and Re-SI-SDR, dB.
+        """
         members = {
             f"{self._shards[place.mixture.shard]}:{place.mixture.mix_id}.s{number}": member
             for place in self._places
             for number, member in enumerate(place.mixture.members, start=1)
         }
         table, _ = read_table(self._dataset / TRACKS, CLIP_SCHEMA)
+        named = table["path"].to_pylist()
         try:
             paths = [
                 f"{PREFIX}{path.partition(':')[0]}:{members[path].offset}:{members[path].size}"
-                for path in table["path"].to_pylist()
+                for path in named
             ]
         except KeyError as error:
             raise HiveError(
                 f"{self._dataset / TRACKS}: names {error}, which no shard holds", _REMEDY
             ) from error
         column = table.schema.get_field_index("path")
-        return table.set_column(column, "path", pa.array(paths, pa.string()))
+        good = {place.mixture.mix_id for place in self._places if place.mixture.remixed > above}
+        kept = [path.partition(":")[2].rpartition(".")[0] in good for path in named]
+        return table.set_column(column, "path", pa.array(paths, pa.string())).filter(pa.array(kept))
 
-    def recordings(self, seconds: float, subset: str) -> list[_Place]:
-        """Return the recordings of a subset that are at least so long."""
+    def recordings(self, seconds: float, above: float) -> list[_Place]:
+        """Return the recordings of more Re-SDR and Re-SI-SDR that are at least so long."""
         return [
             place
             for place in self._places
-            if place.mixture.subset == subset and place.seconds >= seconds
+            if place.mixture.remixed > above and place.seconds >= seconds
         ]
 
     def path(self, mixture: Mixture, number: int) -> str:
@@ -106,22 +112,25 @@ class SelfSeparate:
         seconds: Length of a crop.
         seed: Seed.
         num: Mixtures of an epoch.
+        above: Re-SDR and Re-SI-SDR that a recording must have more of, dB.
 
     Raises:
-        HiveError: If no recording of the subset for self-separate training is long enough.
+        HiveError: If no such recording is long enough.
     """
 
     endless = True
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, tracks: Tracks, seconds: float, seed: int, num: int) -> None:
+    def __init__(
+        self, tracks: Tracks, seconds: float, seed: int, num: int, *, above: float
+    ) -> None:
         self._tracks = tracks
-        self._places = tracks.recordings(seconds, SELF_SEPARATE)
+        self._places = tracks.recordings(seconds, above)
         if not self._places:
             raise HiveError(
-                f"of the tracks, no recording is both {seconds:g} s long and good enough for "
-                "self-separate training",
-                "set data.tracks.self_separate to 0, or make tracks with a lower --self-separate",
+                f"of the tracks, no recording is both {seconds:g} s long and above {above:g} dB of "
+                "Re-SDR and Re-SI-SDR",
+                "set data.tracks.self_separate to 0, or data.tracks.self_separate_db lower",
             )
         self.seconds = seconds
         self.largest = max(len(place.mixture.members) for place in self._places)

@@ -28,7 +28,7 @@ import yaml
 
 from baselines.training.commands import run_together
 from baselines.training.folder import MODEL, RECORD
-from baselines.training.sections import CosineSchedule, EngineSection, TrainingConfig
+from baselines.training.sections import CosineSchedule, TrainingConfig
 from hive.engine.page import FOLDER as REPORT
 from hive.files import locked, write_json, write_text
 from hive.mixing.clip_table import read_clips
@@ -124,7 +124,7 @@ def _separating(loop: Loop, number: int) -> list[list[str]]:
     words = ["decompose", str(loop.natural), "--corpus", loop.corpus]
     words += ["--model", f"trained:{_folder(loop, 'iteration', number)}"]
     words += ["--out", str(_folder(loop, "tracks", number)), "--iteration", str(number)]
-    words += ["--seed", str(loop.config.trainer.seed), *_limits(loop.config.engine)]
+    words += ["--seed", str(loop.config.trainer.seed), *_limits(loop.config)]
     count = len(loop.devices)
     return [
         _command(
@@ -138,10 +138,11 @@ def _separating(loop: Loop, number: int) -> list[list[str]]:
     ]
 
 
-def _limits(told: EngineSection) -> list[str]:
+def _limits(config: TrainingConfig) -> list[str]:
+    told, tracks = config.engine, config.data.tracks
     named = {
-        "threshold": told.independent_db,
-        "self-separate": told.self_separate_db,
+        "threshold": min(tracks.independent_db, tracks.self_separate_db),
+        "self-separate": tracks.self_separate_db,
         "least-share": told.least_share,
         "correlation": told.correlation,
         "similarity": told.similarity,

@@ -179,14 +179,6 @@ class EngineSection(Section):
     negatives: bool = Field(
         default=True, description="Whether the network is told what to drop: the other events."
     )
-    independent_db: float = Field(
-        default=10.0,
-        description="Re-SDR and Re-SI-SDR above which tracks are trained on, dB.",
-    )
-    self_separate_db: float = Field(
-        default=15.0,
-        description="Likewise, above which the recording itself is trained on with its tracks, dB.",
-    )
     least_share: float = Field(
         default=0.01, ge=0.0, le=0.5, description="Least share of a track in the energy."
     )

@@ -94,7 +94,7 @@ def decompose(
     --out TRACKS --device cuda:0 --shard-index 0 --shard-count 4
     """
     from hive import console
-    from hive.engine.page import YIELD_COLUMNS, yield_rows
+    from hive.engine.page import REMIX_COLUMNS, YIELD_COLUMNS, remix_rows, yield_rows
     from hive.engine.rules import Rules
     from hive.engine.run import Job, Unfinished
     from hive.engine.run import decompose as run
@@ -133,6 +133,7 @@ def decompose(
         console.print_json(report.model_dump())
         return
     console.print_table(list(YIELD_COLUMNS), yield_rows(report))
+    console.print_table(list(REMIX_COLUMNS), remix_rows(report))
     console.say(
         f"{report.seen} windows, {report.separated} of them separated; refused: "
         f"{report.refusals() or 'none'}"

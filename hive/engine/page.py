@@ -11,6 +11,8 @@ from hive.files import write_text
 
 FOLDER = "report"
 YIELD_COLUMNS = ("subset", "Re-SDR and Re-SI-SDR", "recordings", "hours", "tracks", "track hours")
+REMIX_COLUMNS = ("all that was separated", "windows", "mean, dB", "over 15 dB", "exact")
+_REMIX = {"re_sdr": "Re-SDR", "re_si_sdr": "Re-SI-SDR"}
 _TITLES = {
     "re_sdr": ("Re-SDR and Re-SI-SDR", "dB", ("re_sdr", "re_si_sdr")),
     "correlation": ("Likeness of two tracks", "0 to 1", ("correlation", "similarity")),
@@ -54,6 +56,20 @@ def yield_rows(report: Report) -> list[tuple[str | int | float, ...]]:
     ]
 
 
+def remix_rows(report: Report) -> list[tuple[str | int, ...]]:
+    """Return the rows of the table of remix quality (ClearSep, table 4)."""
+    return [
+        (
+            _REMIX[one.metric],
+            one.windows,
+            "-" if one.mean is None else f"{one.mean:.2f}",
+            "-" if one.over_15 is None else f"{one.over_15:.0%}",
+            one.exact,
+        )
+        for one in report.remixed
+    ]
+
+
 def _yields(report: Report) -> Section:
     refused = [(one.reason, one.count, round(one.hours, 3)) for one in report.refused]
     labels = [(one.label, one.tracks, round(one.hours, 3)) for one in report.labels]
@@ -70,6 +86,7 @@ def _yields(report: Report) -> Section:
 def _values(report: Report) -> Section:
     return Section(
         "What was measured",
+        tables=[Table("remix", "Do the tracks add up?", REMIX_COLUMNS, remix_rows(report))],
         plots=[
             Plot(
                 name,

@@ -71,9 +71,9 @@ class PartTask:
         """The rows of its tracks in the clip table."""
         return self.tar(size).with_suffix(".clips.parquet")
 
-    def kept(self, size: int) -> list[Path]:
+    def kept(self, size: int) -> tuple[Path, Path, Path]:
         """All that is written of `size` tracks."""
-        return [self.tar(size), self.rows(size), self.clips(size)]
+        return self.tar(size), self.rows(size), self.clips(size)
 
     @property
     def files(self) -> list[Path]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
@@ -20,6 +21,7 @@ from hive.engine.table import WINDOW_SCHEMA
 from hive.tables import read_table
 
 _JUDGED = ("remix", "share", "correlation", "similarity")
+_GOOD_DB = 15.0
 _DECIBELS, _SHARES = np.linspace(-10.0, 40.0, 51), np.linspace(0.0, 1.0, 41)
 #: Bins of the histograms; what lies outside is counted in the outermost.
 EDGES = {
@@ -63,6 +65,24 @@ class Refused(_Model):
     hours: float
 
 
+class Remixed(_Model):
+    """How well tracks add up to what they were separated from (ClearSep, table 4).
+
+    Attributes:
+        metric: `re_sdr` or `re_si_sdr`.
+        windows: Windows that were separated.
+        exact: Those whose tracks add up exactly; not part of the mean.
+        mean: Mean of the others, dB; None without any.
+        over_15: Share of all that exceeds 15 dB, 0 to 1; None without any.
+    """
+
+    metric: str
+    windows: int
+    exact: int
+    mean: float | None
+    over_15: float | None
+
+
 class ClassYield(_Model):
     """Tracks of one event that were kept."""
 
@@ -78,6 +98,7 @@ class Report(_Model):
         made: Settings of the run.
         seen: Windows, and recordings that gave none.
         separated: Windows that were separated.
+        remixed: How well tracks add up, kept or not.
         subsets: What is kept; self_separate is a part of independent.
         refused: Why the rest is not, most frequent first.
         labels: What the tracks are of, most frequent first.
@@ -88,6 +109,7 @@ class Report(_Model):
     made: dict[str, Any]
     seen: int
     separated: int
+    remixed: list[Remixed]
     subsets: list[Yield]
     refused: list[Refused]
     labels: list[ClassYield]
@@ -125,10 +147,12 @@ def make_report(tables: Iterable[Path], rules: Rules, made: dict[str, Any]) -> R
         for label in row["labels"]:
             tracks[label].append(hours[number])
     limits = {INDEPENDENT: rules.independent, SELF_SEPARATE: rules.self_separate}
+    judged = windows.filter(pc.is_in(windows["reason"], pa.array(["", *_JUDGED])))
     return Report(
         made=made,
         seen=len(rows),
-        separated=sum(row["reason"] in ("", *_JUDGED) for row in rows),
+        separated=len(judged),
+        remixed=[_remixed(name, judged[name]) for name in ("re_sdr", "re_si_sdr")],
         subsets=[
             Yield(
                 subset=subset,
@@ -156,22 +180,16 @@ def make_report(tables: Iterable[Path], rules: Rules, made: dict[str, Any]) -> R
     )
 
 
-YIELD_COLUMNS = ("subset", "Re-SDR and Re-SI-SDR", "recordings", "hours", "tracks", "track hours")
-
-
-def yield_rows(report: Report) -> list[tuple[str | int | float, ...]]:
-    """Return the rows of the table of yields (ClearSep, table 9)."""
-    return [
-        (
-            one.subset,
-            f"> {one.threshold:g} dB",
-            one.recordings,
-            round(one.hours, 3),
-            one.tracks,
-            round(one.track_hours, 3),
-        )
-        for one in report.subsets
-    ]
+def _remixed(metric: str, column: pa.ChunkedArray) -> Remixed:
+    values = column.drop_null().to_numpy()  # null: exact
+    over = np.count_nonzero(values > _GOOD_DB) + column.null_count
+    return Remixed(
+        metric=metric,
+        windows=len(column),
+        exact=column.null_count,
+        mean=float(values.mean()) if len(values) else None,
+        over_15=over / len(column) if len(column) else None,
+    )
 
 
 def _quantiles(column: pa.ChunkedArray) -> list[float]:

@@ -530,7 +530,7 @@ def test_what_a_reader_must_know(first, second, tmp_path):
     assert "odd is an oracle" in words
     assert "odd is generative" in words
     assert "numpy 2.0.0 and 1.26.4" in words
-    assert "only odd had negative queries" in words
+    assert "different queries: first positive, odd both" in words
     assert "odd emulates negative queries" in words
     assert "odd: check sdr_bss >= si_sdr failed: all items" in words
     assert found.runs[0].oracle

@@ -92,7 +92,7 @@ def data(pool: Path, dataset: Path | None, **told: Any) -> TrainingData:
 
 def test_tracks_are_clips_whose_samples_can_be_read(tracks: Path) -> None:
     opened = Tracks(tracks)
-    clips = opened.clips()
+    clips = opened.clips(10.0)
     assert Counter(clips["label"].to_pylist()) == {"Typing": 3, "Printer": 2, "Cough": 2}
     stored = {
         source["clip_id"]: sample.sources[source["source_id"]]
@@ -108,9 +108,25 @@ def test_tracks_are_clips_whose_samples_can_be_read(tracks: Path) -> None:
         assert crop.rms == pytest.approx(float(np.sqrt(np.mean(expected**2))), rel=1e-5)
 
 
+def test_only_recordings_above_a_limit_are_taken(tracks: Path) -> None:
+    opened = Tracks(tracks)
+    values = sorted(
+        min(sample.meta["separation"][name] for name in ("re_sdr", "re_si_sdr"))
+        for shard in find_shards(tracks, "train")
+        for sample in read_shard(shard)
+    )
+    assert len(values) == 3
+    for taken, limit in enumerate((values[2], values[1], values[0], values[0] - 1.0)):
+        assert len(opened.recordings(0.5, limit)) == taken
+        recordings = {row["recording_id"] for row in opened.clips(limit).to_pylist()}
+        assert len(recordings) == taken
+    with pytest.raises(HiveError, match="above 99 dB"):
+        SelfSeparate(opened, 0.5, seed=0, num=1, above=99.0)
+
+
 def test_natural_mixture_is_the_recording(tracks: Path) -> None:
     opened = Tracks(tracks)
-    mixtures = SelfSeparate(opened, 0.75, seed=3, num=10)
+    mixtures = SelfSeparate(opened, 0.75, seed=3, num=10, above=15.0)
     recordings = {
         sample.key: sample.mixture
         for shard in find_shards(tracks, "train")
@@ -214,7 +230,7 @@ def test_ask_own_never_asks_for_the_rest() -> None:
 
 
 def test_blend_of_one_kind_is_that_kind(tracks: Path) -> None:
-    own = SelfSeparate(Tracks(tracks), 0.5, seed=0, num=10)
+    own = SelfSeparate(Tracks(tracks), 0.5, seed=0, num=10, above=15.0)
     blend = Blend([Part(0.0, own), Part(0.4, own)], seed=0)
     assert blend.recipes(range(6)) == own.recipes(range(6))
     assert len(blend) == 10
@@ -226,7 +242,7 @@ def test_what_cannot_be_trained_on_is_told(pool: Path, tracks: Path, tmp_path: P
     with pytest.raises(HiveError, match=r"holds no tracks \(tracks.parquet is missing\)"):
         data(pool, tmp_path)
     with pytest.raises(HiveError, match="no recording is both 7 s long"):
-        SelfSeparate(Tracks(tracks), 7.0, seed=0, num=1)
+        SelfSeparate(Tracks(tracks), 7.0, seed=0, num=1, above=15.0)
     with pytest.raises(ValidationError, match="more than 1 together"):
         TracksConfig(independent=0.7, self_separate=0.4)
 
@@ -238,4 +254,4 @@ def test_table_that_names_what_no_shard_holds(tracks: Path, tmp_path: Path) -> N
     place = table.schema.get_field_index("path")
     pq.write_table(table.set_column(place, "path", [paths]), folder / "tracks.parquet")
     with pytest.raises(HiveError, match=r"names .*\.s9.*, which no shard holds"):
-        Tracks(folder).clips()
+        Tracks(folder).clips(10.0)

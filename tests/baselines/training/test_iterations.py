@@ -25,9 +25,10 @@ from baselines.training.sections import TrainingConfig
 
 @pytest.fixture
 def config(world: Any) -> TrainingConfig:
-    kept = "engine={independent_db: -60, self_separate_db: -60, least_share: 0, correlation: 1, "
+    limits = "data.tracks={independent_db: -60, self_separate_db: -60}"
     settings = [world.SMALL["clearsep"], *world.TINY[1:], "data.seconds=0.3"]
-    return load_config("clearsep-mini", [*settings, f"{kept}similarity: 1}}"])
+    kept = "engine={least_share: 0, correlation: 1, similarity: 1}"
+    return load_config("clearsep-mini", [*settings, limits, kept])
 
 
 def natural(folder: Path) -> Path:

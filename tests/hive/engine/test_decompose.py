@@ -249,6 +249,12 @@ def test_report_counts_yields_and_reasons(whole: Path) -> None:
         "Typing": 5,
         "Cough": 2,
     }
+    tables = [read_table(path, WINDOW_SCHEMA)[0] for path in (whole / PARTS).glob("*.parquet")]
+    for one in report["remixed"]:
+        values = pa.concat_tables(tables)[one["metric"]].drop_null().to_numpy()
+        assert (one["windows"], one["exact"]) == (len(values), 0) == (6, 0)
+        assert one["mean"] == pytest.approx(float(np.mean(values)))
+        assert one["over_15"] == pytest.approx(float(np.mean(values > 15.0)))
     assert sum(report["histograms"]["correlation"]) == 6
     page = (whole / "report" / "index.html").read_text()
     assert "&gt; 10 dB" in page

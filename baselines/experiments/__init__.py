@@ -1,0 +1,1 @@
+"""Experiments of papers: networks that are trained differently, scored alike, in one table."""
