@@ -94,7 +94,8 @@ def score(mixture: NDArray[Any], tracks: NDArray[Any], sample_rate: int) -> Scor
     return Scores(
         re_sdr=float(remix.re_sdr(estimate=tracks, mixture=mixture)),
         re_si_sdr=float(remix.re_si_sdr(estimate=tracks, mixture=mixture)),
-        correlation=float(remix.re_corr(estimate=tracks, mixture=mixture)),
+        # Rounding can lead beyond 1, which a limit of 1 must not refuse.
+        correlation=min(1.0, float(remix.re_corr(estimate=tracks, mixture=mixture))),
         similarity=similarity(tracks, sample_rate),
         least_share=float(energy.min()) / total if total else 0.0,
     )
@@ -111,7 +112,7 @@ def similarity(tracks: NDArray[np.float64], sample_rate: int) -> float:
     norms = np.sqrt((pictures**2).sum(axis=1))
     cosines = pictures @ pictures.T / np.maximum(np.outer(norms, norms), 1e-30)
     np.fill_diagonal(cosines, 0.0)
-    return float(cosines.max())
+    return min(1.0, float(cosines.max()))
 
 
 def judge(scores: Scores, rules: Rules) -> str | Refusal:
