@@ -2,6 +2,8 @@
 
 si_sdr_i
     Improvement of SI-SDR over the mixture (`hive.metrics.sdr`), of examples with a target.
+sdr_plain_i
+    Likewise of SDR, which a level that is wrong costs, and silence where there should be sound.
 silence_sdr
     Level of the mixture over that of the estimate (`hive.metrics.silence`), of examples that ask
     for an absent class.
@@ -23,7 +25,7 @@ from hive.metrics.sdr import EXACT_COHERENCE
 from hive.metrics.validate import SILENCE_RMS
 
 LIMIT_DB = 60.0
-NAMES = ("si_sdr_i", "silence_sdr")
+NAMES = ("si_sdr_i", "sdr_plain_i", "silence_sdr")
 _MOST_SOURCES = 32
 
 
@@ -31,6 +33,7 @@ class ItemScores(NamedTuple):
     """Scores of the examples of a batch, float64, shape (B,); NaN where one does not apply."""
 
     si_sdr_i: Tensor
+    sdr_plain_i: Tensor
     silence_sdr: Tensor
 
 
@@ -44,12 +47,16 @@ def score_items(estimate: Tensor, target: Tensor, mixture: Tensor) -> ItemScores
     """
     e, y, x = estimate.double(), target.double(), mixture.double()
     before = _si_sdr(x, y)
-    gain = _si_sdr(e, y) - before
-    absent, heard = _silent(y), ~_silent(x)
+    absent = _silent(y)
     silence = 10.0 * (_energy(x) / _energy(e)).log10()
-    gain, silence = (one.where(_energy(e).isfinite(), -math.inf) for one in (gain, silence))
+    worst = -math.inf
+    values = (_si_sdr(e, y) - before, _sdr(e, y) - _sdr(x, y), silence)
+    gain, sdr_gain, silence = (one.where(_energy(e).isfinite(), worst) for one in values)
+    improvable = ~absent & before.isfinite()
     return ItemScores(
-        gain.where(~absent & before.isfinite(), math.nan), silence.where(absent & heard, math.nan)
+        gain.where(improvable, math.nan),
+        sdr_gain.where(improvable, math.nan),
+        silence.where(absent & ~_silent(x), math.nan),
     )
 
 
@@ -116,6 +123,11 @@ def _si_sdr(e: Tensor, y: Tensor) -> Tensor:
     value = 10.0 * (along / error).log10()
     value = value.where(along < EXACT_COHERENCE * got, math.inf)
     return value.where(along > 0.0, -math.inf).where(~_silent(y), math.nan)
+
+
+def _sdr(e: Tensor, y: Tensor) -> Tensor:
+    """SDR in dB, by energies alone."""
+    return 10.0 * (_energy(y) / _energy(y - e)).log10()
 
 
 def _energy(signal: Tensor) -> Tensor:

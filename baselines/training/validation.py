@@ -72,6 +72,7 @@ def describe(scores: Mapping[str, float]) -> str:
         if key.startswith(f"{MAIN_SCORE}_")
     ]
     text = f"SI-SDRi {scores[MAIN_SCORE]:.2f} dB ({', '.join(sizes)})"
+    text += f", SDRi {scores['sdr_plain_i']:.2f} dB"
     if "silence_sdr" in scores:
         text += f", Silence-SDR {scores['silence_sdr']:.1f} dB"
     return text

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from baselines.training.scores import LIMIT_DB, ScoreSums, score_items
-from hive.metrics.sdr import si_sdr_i
+from baselines.training.scores import LIMIT_DB, NAMES, ScoreSums, score_items
+from hive.metrics.sdr import sdr_plain_i, si_sdr_i
 from hive.metrics.silence import silence_sdr
 
 T = 3000
@@ -41,6 +41,8 @@ def test_items_score_as_in_the_metrics() -> None:
     found = score_items(e, y, x)
     gain = si_sdr_i(estimate=e.numpy(), reference=y.numpy(), mixture=x.numpy())
     np.testing.assert_allclose(found.si_sdr_i.numpy(), gain, rtol=1e-9, atol=1e-7)
+    gain = sdr_plain_i(estimate=e.numpy(), reference=y.numpy(), mixture=x.numpy())
+    np.testing.assert_allclose(found.sdr_plain_i.numpy(), gain, rtol=1e-9, atol=1e-7)
     absent = [4, 5, 6, 10]
     silence = silence_sdr(estimate=e.numpy(), mixture=x.numpy())
     np.testing.assert_allclose(found.silence_sdr[absent].numpy(), silence[absent], rtol=1e-9)
@@ -49,6 +51,9 @@ def test_items_score_as_in_the_metrics() -> None:
     assert found.si_sdr_i[[4, 5, 6, 7, 8, 10]].isnan().all()
     assert found.si_sdr_i[2] == torch.inf
     assert found.si_sdr_i[3] == -torch.inf
+    # Silence for a source has an SDR of 0 dB.
+    before = 10 * (y[3].double().square().sum() / (y[3] - x[3]).double().square().sum()).log10()
+    assert float(found.sdr_plain_i[3]) == pytest.approx(-float(before), abs=1e-5)
     assert found.silence_sdr[5] == torch.inf
 
 
@@ -67,12 +72,12 @@ def test_an_estimate_that_is_no_signal_counts_as_the_worst(bad: float) -> None:
     e, y, x = batch()
     e[0, 5] = e[4, 5] = bad
     found = score_items(e, y, x)
-    assert found.si_sdr_i[0] == -torch.inf
+    assert found.si_sdr_i[0] == found.sdr_plain_i[0] == -torch.inf
     assert found.silence_sdr[4] == -torch.inf
     sums = ScoreSums()
     sums.add(e[:5], y[:5], x[:5], torch.full((5,), 2))
     counts = sums.sums[:, :, 1].sum(1)
-    assert counts.tolist() == [4.0, 1.0]
+    assert counts.tolist() == [4.0, 4.0, 1.0]
 
 
 def test_means_by_number_of_sources() -> None:
@@ -89,9 +94,7 @@ def test_means_by_number_of_sources() -> None:
         assert means[f"si_sdr_i_{size}mix"] == pytest.approx(float(gains[sizes == size].nanmean()))
     silence = items.silence_sdr.clamp(-LIMIT_DB, LIMIT_DB)
     assert means["silence_sdr"] == pytest.approx(float(silence.nanmean()))
-    assert set(means) == {
-        f"{name}{size}" for name in ("si_sdr_i", "silence_sdr") for size in ("", "_2mix", "_3mix")
-    }
+    assert set(means) == {f"{name}{size}" for name in NAMES for size in ("", "_2mix", "_3mix")}
 
 
 def test_ranks_add_up() -> None:
