@@ -4,7 +4,8 @@
 
 The folder `baselines/weights/NAME` gets the network with weight matrices in bfloat16, the run's
 configuration, record and log, and a table of every recording that was trained on, by whom, and
-under what licence.
+under what licence. Where the run began with weights of another one (`model.start`), `--before`
+names it, and its configuration, record and log go into the folder too.
 """
 
 from __future__ import annotations
@@ -65,6 +66,9 @@ def main(
     scores: Annotated[
         list[Path] | None, typer.Option(help="Runs of hive-bench evaluate, for the card.")
     ] = None,
+    before: Annotated[
+        Path | None, typer.Option(help="Run whose best weights it began with, ended or not.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder that the network's is made in.")] = SHIPPED,
 ) -> None:
     """Put a trained mini into the package."""
@@ -72,6 +76,7 @@ def main(
     config = TrainingConfig.model_validate(record["config"])
     if config.name not in SUMMARY:
         raise HiveError(f"{run}: {config.name} is no mini", f"train {' or '.join(SUMMARY)}")
+    begun = _begun(run, record, before)
     model = load_pretrained(run)
     trained = _trained(pool, config, model.sample_rate, record["data"])
     state = RunState(
@@ -88,7 +93,7 @@ def main(
         licence=LICENCE,
         licence_note="Part of the recordings are CC BY-SA, so the weights are, with the "
         "attributions below; the others ask for attribution at most.",
-        training=_with_data(told, trained, record["data_fingerprint"]),
+        training=_with_data(told, trained, record["data_fingerprint"], begun),
         results=tuple(result for folder in scores or () for result in _results(folder)),
         results_note="Recordings that no training mixture held, none of them rendered or "
         "synthesised; hive-bench evaluate, mixtures of 10 s.",
@@ -100,18 +105,43 @@ def main(
         table = Path(folder) / ATTRIBUTION
         write_bytes(table, _attribution(trained))
         extra = [run / CONFIG, run / RECORD, run / STEPS, table]
+        for name in (CONFIG, RECORD, STEPS) if before is not None else ():
+            extra.append(Path(folder) / f"before-{Path(name).name}")
+            write_bytes(extra[-1], (before / name).read_bytes())
         model.save_pretrained(out / config.name, facts=facts, extra_files=extra, storage="bfloat16")
 
 
 def _record(run: Path) -> dict[str, Any]:
-    """Read the record of a run that has ended."""
+    """Read the record of a run."""
     path = run / RECORD
     if not path.is_file():
         raise HiveError(f"{run}: no run of hive-bench train ({RECORD} is missing)", "train first")
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return record
+
+
+def _begun(run: Path, record: dict[str, Any], before: Path | None) -> dict[str, str]:
+    """Return what the card says of the run before; see that all of the training is told of."""
     if not record["finished"]:
         raise HiveError(f"{run}: the run has not ended", "let it end: hive-bench train")
-    return record
+    if (record["config"]["model"]["start"] is None) != (before is None):
+        raise HiveError(
+            f"{run}: model.start and --before do not fit together",
+            "name the run whose weights it began with, if it did",
+        )
+    if before is None:
+        return {}
+    earlier = _record(before)
+    clips = [one["data"]["mixtures"]["drawn_from_sha256"] for one in (earlier, record)]
+    if clips[0] != clips[1]:
+        raise HiveError(
+            f"{before}: it was trained on other clips than {run}",
+            "the attributions would be wrong: train both on one pool",
+        )
+    return {
+        "begun with": f"step {earlier['best_step']} of a run before (before-{RECORD}), after "
+        f"{earlier['best_step'] * earlier['config']['data']['batch_size']} mixtures"
+    }
 
 
 def _trained(pool: Path, config: TrainingConfig, rate: int, data: dict[str, Any]) -> pa.Table:
@@ -142,7 +172,9 @@ def _trained(pool: Path, config: TrainingConfig, rate: int, data: dict[str, Any]
     return trained
 
 
-def _with_data(told: TrainingFacts, clips: pa.Table, fingerprint: str) -> TrainingFacts:
+def _with_data(
+    told: TrainingFacts, clips: pa.Table, fingerprint: str, begun: dict[str, str]
+) -> TrainingFacts:
     """Say what the clips are that the run drew its mixtures from."""
     parts = []
     for synthetic, name, description in (
@@ -164,7 +196,8 @@ def _with_data(told: TrainingFacts, clips: pa.Table, fingerprint: str) -> Traini
                 licences=dict(licences),
             )
         )
-    return told.model_copy(update={"data": tuple(part for part in parts if part.clips)})
+    data = tuple(part for part in parts if part.clips)
+    return told.model_copy(update={"data": data, "recipe": {**begun, **told.recipe}})
 
 
 def _results(folder: Path) -> Iterator[Result]:
