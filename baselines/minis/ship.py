@@ -52,8 +52,8 @@ SUMMARY = {
     "and is meant to be silent where the sound asked for is absent.",
 }
 LIMITS = (
-    "Trained on some 700 recordings and on synthesised sound: expect it to know the timbres that it "
-    "has heard, and to take one class for another where they sound alike.",
+    "Trained on some 700 recordings and on synthesised sound: expect it to know the timbres that "
+    "it has heard, and to take one class for another where they sound alike.",
     "Classes that it was not trained on are refused by name.",
     "No basis for published comparisons of methods: the architectures it is named after are ten "
     "times its size and were trained on thousands of hours.",
