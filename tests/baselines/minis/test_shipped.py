@@ -18,8 +18,8 @@ from baselines.minis.ship import SUMMARY
 from baselines.pretrained import load_pretrained
 from hive.inference import Item, Request, reproducible, separate
 from hive.licences.names import normalise
-from hive.metrics.sdr import si_sdr
 from hive.main import build
+from hive.metrics.sdr import si_sdr
 from hive.models import load
 from hive.separator import Query
 from hive.shards.layout import locate
