@@ -4,8 +4,7 @@
 
 The folder `baselines/weights/NAME` gets the network with weight matrices in bfloat16, the run's
 configuration, record and log, and a table of every recording that was trained on, by whom, and
-under what licence. Where the run began with weights of another one (`model.start`), `--before`
-names it, and its configuration, record and log go into the folder too.
+under what licence, and the same of other runs that it owes weights to (`baselines.minis.lineage`).
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ import typer
 from baselines.cards.facts import CardFacts, DataFacts, Result, TrainingFacts
 from baselines.data.module import TrainingData
 from baselines.locations import SHIPPED
+from baselines.minis.lineage import Lineage, read_record
 from baselines.minis.prepare import may_train
 from baselines.pretrained import load_pretrained
 from baselines.training.folder import CONFIG, RECORD
@@ -69,15 +69,25 @@ def main(
     before: Annotated[
         Path | None, typer.Option(help="Run whose best weights it began with, ended or not.")
     ] = None,
+    beside: Annotated[
+        Path | None, typer.Option(help="Run whose best weights to average with, ended or not.")
+    ] = None,
+    share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of these in the average.")
+    ] = 0.5,
     out: Annotated[Path, typer.Option(help="Folder that the network's is made in.")] = SHIPPED,
 ) -> None:
     """Put a trained mini into the package."""
-    record = _record(run)
+    record = read_record(run)
     config = TrainingConfig.model_validate(record["config"])
     if config.name not in SUMMARY:
         raise HiveError(f"{run}: {config.name} is no mini", f"train {' or '.join(SUMMARY)}")
-    begun = _begun(run, record, before)
+    if not record["finished"]:
+        raise HiveError(f"{run}: the run has not ended", "let it end: hive-bench train")
+    lineage = Lineage(before, beside, share)
+    lineage.check(run, record)
     model = load_pretrained(run)
+    lineage.average(model)
     trained = _trained(pool, config, model.sample_rate, record["data"])
     state = RunState(
         step=record["steps"],
@@ -93,7 +103,7 @@ def main(
         licence=LICENCE,
         licence_note="Part of the recordings are CC BY-SA, so the weights are, with the "
         "attributions below; the others ask for attribution at most.",
-        training=_with_data(told, trained, record["data_fingerprint"], begun),
+        training=_with_data(told, trained, record["data_fingerprint"], lineage.told()),
         results=tuple(result for folder in scores or () for result in _results(folder)),
         results_note="Recordings that no training mixture held, none of them rendered or "
         "synthesised; hive-bench evaluate, mixtures of 10 s.",
@@ -104,44 +114,8 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / ATTRIBUTION
         write_bytes(table, _attribution(trained))
-        extra = [run / CONFIG, run / RECORD, run / STEPS, table]
-        for name in (CONFIG, RECORD, STEPS) if before is not None else ():
-            extra.append(Path(folder) / f"before-{Path(name).name}")
-            write_bytes(extra[-1], (before / name).read_bytes())
+        extra = [run / CONFIG, run / RECORD, run / STEPS, table, *lineage.files(Path(folder))]
         model.save_pretrained(out / config.name, facts=facts, extra_files=extra, storage="bfloat16")
-
-
-def _record(run: Path) -> dict[str, Any]:
-    """Read the record of a run."""
-    path = run / RECORD
-    if not path.is_file():
-        raise HiveError(f"{run}: no run of hive-bench train ({RECORD} is missing)", "train first")
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return record
-
-
-def _begun(run: Path, record: dict[str, Any], before: Path | None) -> dict[str, str]:
-    """Return what the card says of the run before; see that all of the training is told of."""
-    if not record["finished"]:
-        raise HiveError(f"{run}: the run has not ended", "let it end: hive-bench train")
-    if (record["config"]["model"]["start"] is None) != (before is None):
-        raise HiveError(
-            f"{run}: model.start and --before do not fit together",
-            "name the run whose weights it began with, if it did",
-        )
-    if before is None:
-        return {}
-    earlier = _record(before)
-    clips = [one["data"]["mixtures"]["drawn_from_sha256"] for one in (earlier, record)]
-    if clips[0] != clips[1]:
-        raise HiveError(
-            f"{before}: it was trained on other clips than {run}",
-            "the attributions would be wrong: train both on one pool",
-        )
-    return {
-        "begun with": f"step {earlier['best_step']} of a run before (before-{RECORD}), after "
-        f"{earlier['best_step'] * earlier['config']['data']['batch_size']} mixtures"
-    }
 
 
 def _trained(pool: Path, config: TrainingConfig, rate: int, data: dict[str, Any]) -> pa.Table:
@@ -173,7 +147,7 @@ def _trained(pool: Path, config: TrainingConfig, rate: int, data: dict[str, Any]
 
 
 def _with_data(
-    told: TrainingFacts, clips: pa.Table, fingerprint: str, begun: dict[str, str]
+    told: TrainingFacts, clips: pa.Table, fingerprint: str, lineage: dict[str, str]
 ) -> TrainingFacts:
     """Say what the clips are that the run drew its mixtures from."""
     parts = []
@@ -197,7 +171,7 @@ def _with_data(
             )
         )
     data = tuple(part for part in parts if part.clips)
-    return told.model_copy(update={"data": data, "recipe": {**begun, **told.recipe}})
+    return told.model_copy(update={"data": data, "recipe": {**lineage, **told.recipe}})
 
 
 def _results(folder: Path) -> Iterator[Result]:
