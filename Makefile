@@ -23,7 +23,7 @@ $(VENV)/.installed-test: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet -e '.[test]'
 	@touch $@ $(VENV)/.installed
 
-demo: $(VENV)/.installed  ## open the embedded dataset, evaluate the reference models, write a report
+demo: $(VENV)/.installed  ## open the embedded dataset, evaluate a small network and ideal masks, write a report
 	$(BIN)/python -m benchmarks.demo --out $(DEMO)
 
 test: $(VENV)/.installed-test lint types  ## run the linters, the type checker and the tests

@@ -17,7 +17,9 @@ from hive.options import JsonFlag
 if TYPE_CHECKING:
     from baselines.apply import Separated
 
-DEFAULT_MODEL = "clearsep-mini"
+#: Models of `separate`: the better one of those that are part of the package, and the one that can
+#: be told what to drop.
+DEFAULT_MODEL, WITH_NEGATIVES = "audiosep-mini", "clearsep-mini"
 
 app = typer.Typer()
 app.add_typer(weights_app, name="weights")
@@ -89,7 +91,13 @@ def separate(
         Path | None,
         typer.Option(metavar="REST.wav", help="File for the rest: the input minus the output."),
     ] = None,
-    model: Annotated[str, typer.Option(help="Model, see hive-bench models.")] = DEFAULT_MODEL,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Model, see hive-bench models. Default: {DEFAULT_MODEL}, with --without "
+            f"{WITH_NEGATIVES}."
+        ),
+    ] = None,
     channels: Annotated[
         Channels, typer.Option(help="Each channel by itself, their mean, or the first one.")
     ] = Channels.each,
@@ -115,7 +123,7 @@ def separate(
         source,
         target,
         query,
-        model,
+        model or (WITH_NEGATIVES if without else DEFAULT_MODEL),
         negatives=tuple(without or ()),
         residual=residual,
         channels=channels,

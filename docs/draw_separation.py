@@ -38,9 +38,9 @@ def draw(rows: list[tuple[Sample, str]], model_name: str) -> None:
         found = [ask(model, sample, labels[name]) for name in (asked, other)]
         panels = [
             (f"mixture of {len(labels)}", sample.mixture),
-            (f"the source: {labels[asked]}", sample.sources[asked]),
-            (f'asked for "{labels[asked]}": {gain(sample, asked, found[0])}', found[0]),
-            (f'asked for "{labels[other]}": {gain(sample, other, found[1])}', found[1]),
+            (f"the source:\n{labels[asked]}", sample.sources[asked]),
+            (f'asked for "{labels[asked]}":\n{gain(sample, asked, found[0])}', found[0]),
+            (f'asked for "{labels[other]}":\n{gain(sample, other, found[1])}', found[1]),
         ]
         for axis, (title, samples) in zip(row, panels, strict=True):
             image = show(axis, samples, sample.sample_rate)
@@ -76,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("dataset", type=Path)
     parser.add_argument("items", nargs="+", metavar="MIX_ID:SOURCE_ID")
-    parser.add_argument("--model", default="clearsep-mini")
+    parser.add_argument("--model", default="audiosep-mini")
     told = parser.parse_args()
     wanted = [tuple(item.split(":")) for item in told.items]
     names = {name for name, _ in wanted}

@@ -4,7 +4,7 @@
 
 The folder `baselines/weights/NAME` gets the network with weight matrices in bfloat16, the run's
 configuration, record and log, and a table of every recording that was trained on, by whom, and
-under what licence.
+under what licence, and the same of other runs that it owes weights to (`baselines.minis.lineage`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import typer
 from baselines.cards.facts import CardFacts, DataFacts, Result, TrainingFacts
 from baselines.data.module import TrainingData
 from baselines.locations import SHIPPED
+from baselines.minis.lineage import Lineage, read_record
 from baselines.minis.prepare import may_train
 from baselines.pretrained import load_pretrained
 from baselines.training.folder import CONFIG, RECORD
@@ -51,8 +52,8 @@ SUMMARY = {
     "and is meant to be silent where the sound asked for is absent.",
 }
 LIMITS = (
-    "Trained on well under an hour of recordings and some synthesised sound: expect it to know the "
-    "timbres that it has heard, and to take one class for another where they sound alike.",
+    "Trained on some 700 recordings and on synthesised sound: expect it to know the timbres that "
+    "it has heard, and to take one class for another where they sound alike.",
     "Classes that it was not trained on are refused by name.",
     "No basis for published comparisons of methods: the architectures it is named after are ten "
     "times its size and were trained on thousands of hours.",
@@ -65,14 +66,28 @@ def main(
     scores: Annotated[
         list[Path] | None, typer.Option(help="Runs of hive-bench evaluate, for the card.")
     ] = None,
+    before: Annotated[
+        Path | None, typer.Option(help="Run whose best weights it began with, ended or not.")
+    ] = None,
+    beside: Annotated[
+        Path | None, typer.Option(help="Run whose best weights to average with, ended or not.")
+    ] = None,
+    share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of these in the average.")
+    ] = 0.5,
     out: Annotated[Path, typer.Option(help="Folder that the network's is made in.")] = SHIPPED,
 ) -> None:
     """Put a trained mini into the package."""
-    record = _record(run)
+    record = read_record(run)
     config = TrainingConfig.model_validate(record["config"])
     if config.name not in SUMMARY:
         raise HiveError(f"{run}: {config.name} is no mini", f"train {' or '.join(SUMMARY)}")
+    if not record["finished"]:
+        raise HiveError(f"{run}: the run has not ended", "let it end: hive-bench train")
+    lineage = Lineage(before, beside, share)
+    lineage.check(run, record)
     model = load_pretrained(run)
+    lineage.average(model)
     trained = _trained(pool, config, model.sample_rate, record["data"])
     state = RunState(
         step=record["steps"],
@@ -88,7 +103,7 @@ def main(
         licence=LICENCE,
         licence_note="Part of the recordings are CC BY-SA, so the weights are, with the "
         "attributions below; the others ask for attribution at most.",
-        training=_with_data(told, trained, record["data_fingerprint"]),
+        training=_with_data(told, trained, record["data_fingerprint"], lineage.told()),
         results=tuple(result for folder in scores or () for result in _results(folder)),
         results_note="Recordings that no training mixture held, none of them rendered or "
         "synthesised; hive-bench evaluate, mixtures of 10 s.",
@@ -99,19 +114,8 @@ def main(
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / ATTRIBUTION
         write_bytes(table, _attribution(trained))
-        extra = [run / CONFIG, run / RECORD, run / STEPS, table]
+        extra = [run / CONFIG, run / RECORD, run / STEPS, table, *lineage.files(Path(folder))]
         model.save_pretrained(out / config.name, facts=facts, extra_files=extra, storage="bfloat16")
-
-
-def _record(run: Path) -> dict[str, Any]:
-    """Read the record of a run that has ended."""
-    path = run / RECORD
-    if not path.is_file():
-        raise HiveError(f"{run}: no run of hive-bench train ({RECORD} is missing)", "train first")
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if not record["finished"]:
-        raise HiveError(f"{run}: the run has not ended", "let it end: hive-bench train")
-    return record
 
 
 def _trained(pool: Path, config: TrainingConfig, rate: int, data: dict[str, Any]) -> pa.Table:
@@ -142,7 +146,9 @@ def _trained(pool: Path, config: TrainingConfig, rate: int, data: dict[str, Any]
     return trained
 
 
-def _with_data(told: TrainingFacts, clips: pa.Table, fingerprint: str) -> TrainingFacts:
+def _with_data(
+    told: TrainingFacts, clips: pa.Table, fingerprint: str, lineage: dict[str, str]
+) -> TrainingFacts:
     """Say what the clips are that the run drew its mixtures from."""
     parts = []
     for synthetic, name, description in (
@@ -164,7 +170,8 @@ def _with_data(told: TrainingFacts, clips: pa.Table, fingerprint: str) -> Traini
                 licences=dict(licences),
             )
         )
-    return told.model_copy(update={"data": tuple(part for part in parts if part.clips)})
+    data = tuple(part for part in parts if part.clips)
+    return told.model_copy(update={"data": data, "recipe": {**lineage, **told.recipe}})
 
 
 def _results(folder: Path) -> Iterator[Result]:

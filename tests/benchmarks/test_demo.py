@@ -17,6 +17,7 @@ def test_the_demo(hf_cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     for group in ("2", "3", "4", "5", "overall"):
         assert mean(results["mixture"], "si_sdr_i", group) == 0.0
         assert mean(results["irm"], "si_sdr_i", group) > 10.0
+        assert 2.0 < mean(results["audiosep-mini"], "si_sdr_i", group) < 15.0
     out = capsys.readouterr().out
     assert "12 mixtures" in out
     assert "irm (oracle)" in out

@@ -123,3 +123,46 @@ def test_recordings_that_are_not_free_are_refused(
     monkeypatch.setattr("baselines.minis.ship.differences", lambda *_: [])  # had it been that pool
     with pytest.raises(HiveError, match=r"r0-0 was trained on, whose licence does not allow"):
         main(made[0], pool, out=tmp_path)
+
+
+def test_weights_of_an_earlier_run(made: tuple[Path, Path], tmp_path: Path) -> None:
+    earlier, pool = made
+    later = run_in(tmp_path / "later", pool, f"model.start={earlier / 'model'}")
+    with pytest.raises(HiveError, match="do not fit together"):
+        main(later, pool, out=tmp_path)
+    with pytest.raises(HiveError, match="do not fit together"):
+        main(earlier, pool, before=later, out=tmp_path)
+    other = shutil.copytree(earlier, tmp_path / "other")
+    record = json.loads((other / "training.json").read_text())
+    record["data"]["mixtures"]["drawn_from_sha256"] = "0"
+    (other / "training.json").write_text(json.dumps(record))
+    with pytest.raises(HiveError, match="trained on other clips"):
+        main(later, pool, before=other, out=tmp_path)
+
+    main(later, pool, before=earlier, out=tmp_path / "weights")
+    folder = tmp_path / "weights" / "audiosep-mini"
+    for name in ("config.yaml", "training.json"):
+        assert (folder / f"before-{name}").read_bytes() == (earlier / name).read_bytes()
+    assert (folder / "before-steps.csv").read_bytes() == (earlier / "logs/steps.csv").read_bytes()
+    assert "begun with" in (folder / "README.md").read_text()
+    assert "a run before: step 1, after 2 mixtures" in (folder / "README.md").read_text()
+
+
+def test_weights_are_averaged_with_those_of_a_run_beside(
+    made: tuple[Path, Path], tmp_path: Path
+) -> None:
+    earlier, pool = made
+    start = f"model.start={earlier / 'model'}"
+    run, beside = (run_in(tmp_path / n, pool, start, f"trainer.seed={n}") for n in "12")
+    with pytest.raises(HiveError, match="section model is not that of"):
+        main(run, pool, before=earlier, beside=earlier, out=tmp_path)
+    main(run, pool, before=earlier, beside=beside, share=0.25, out=tmp_path / "weights")
+    folder = tmp_path / "weights" / "audiosep-mini"
+    assert (folder / "beside-training.json").read_bytes() == (beside / "training.json").read_bytes()
+    assert "share 0.25: step 1" in (folder / "README.md").read_text()
+    networks = [load_pretrained(one).state_dict() for one in (folder, run, beside)]
+    for name, value in networks[0].items():
+        expected = networks[1][name]
+        if value.is_floating_point():
+            expected = 0.75 * networks[1][name] + 0.25 * networks[2][name]
+        torch.testing.assert_close(value, expected, rtol=2**-7, atol=1e-6, msg=name)
