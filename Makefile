@@ -45,13 +45,15 @@ mini: $(VENV)/.installed  ## make the embedded dataset again, bit for bit
 figures: $(VENV)/.installed  ## draw the pictures of the documentation again
 	for script in docs/figure_*.py; do $(BIN)/python $$script || exit 1; done
 
-speed: $(VENV)/.installed-test  ## measure rendering and metrics against the plain way
+speed: $(VENV)/.installed-test  ## measure rendering, metrics, training and separation against the plain way
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.rendering
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.chunking
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.metrics
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.perceptual
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.streaming
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.planning --clips 100000 --num 100k
+	$(BIN)/python -m benchmarks.speed.train --preset mini --batch 4
+	$(BIN)/python -m benchmarks.speed.separation --preset mini --long 30
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
