@@ -134,8 +134,10 @@ class ShardMixtures:
 
     def identity(self) -> dict[str, Any]:
         """Return a hash of names, sizes and labels of the mixtures, and their number."""
+        # An infinite value is none of JSON.
+        told = [(*mixture[:-1], str(mixture.remixed)) for mixture in self._mixtures]
         return {
-            "shards_sha256": sha256_json([self._shards, self._mixtures]),
+            "shards_sha256": sha256_json([self._shards, told]),
             "mixtures": len(self._mixtures),
         }
 

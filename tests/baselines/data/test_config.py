@@ -11,6 +11,7 @@ from baselines.data.config import (
     AugmentConfig,
     DataConfig,
     QueryConfig,
+    TracksConfig,
     ValidationConfig,
 )
 from hive.mixing.settings import SIZE_SHARES, SNR_RANGE_DB
@@ -30,9 +31,11 @@ def test_clearsep_asks_with_negatives() -> None:
     assert config.uses_negatives
 
 
-@pytest.mark.parametrize("kind", [AugmentConfig, DataConfig, QueryConfig, ValidationConfig])
+@pytest.mark.parametrize(
+    "kind", [AugmentConfig, DataConfig, QueryConfig, TracksConfig, ValidationConfig]
+)
 def test_every_field_is_described(kind: type[BaseModel]) -> None:
-    nested = {"queries", "validation"}
+    nested = {"queries", "tracks", "validation"}
     lacking = [
         name
         for name, field in kind.model_fields.items()

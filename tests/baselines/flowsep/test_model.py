@@ -132,13 +132,13 @@ def test_short_windows_are_padded_with_silence_and_cut(
         network.generate(longer, condition, _generators(1, 2))
 
 
-def test_forward_restores_the_level_and_repeats(
+def test_forward_restores_level_and_mean_and_repeats(
     network: FlowSep, mixture: Tensor, condition: Tensor
 ) -> None:
     once = network(mixture, condition)
     assert torch.equal(network(mixture, condition), once)
     quiet = network(0.1 * mixture + 0.02, condition)
-    torch.testing.assert_close(quiet, 0.1 * once, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(quiet, 0.1 * once + 0.02, rtol=1e-3, atol=1e-5)
     alone = network(mixture[1:], condition[1:])
     torch.testing.assert_close(alone, once[1:], rtol=0.0, atol=1e-6)
     silence = network(torch.stack([mixture[0], torch.zeros_like(mixture[1])]), condition)

@@ -379,7 +379,13 @@ def test_names_of_the_catalogue() -> None:
     assert names[: len(own)] == tuple(own)
     assert len(own) == 8
     # Those of published separation networks are registered by their own package.
-    assert set(names[len(own) :]) == {"audiosep", "audiosep-hive", "clapsep"}
+    assert set(names[len(own) :]) == {
+        "audiosep",
+        "audiosep-hive",
+        "clapsep",
+        "flowsep",
+        "flowsep-hive",
+    }
     assert len(set(names)) == len(names)
     for entry in catalogue.CATALOGUE:
         assert entry.sha256 is None or len(entry.sha256) == 64
