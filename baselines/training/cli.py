@@ -200,7 +200,13 @@ def _iterate(
     except CommandError as error:
         say(f"{error}. To go on: {_command()}")
         raise typer.Exit(error.status) from error
-    names = ("si_sdr_i", "si_sdr_i_2mix", "si_sdr_i_3mix", "silence_sdr")
+    heads = {
+        "si_sdr_i": "SI-SDRi",
+        "si_sdr_i_2mix": "2 mix",
+        "si_sdr_i_3mix": "3 mix",
+        "sdr_plain_i": "SDRi",
+        "silence_sdr": "silence",
+    }
     rows = [
         (
             one.iteration,
@@ -209,12 +215,13 @@ def _iterate(
             round(one.track_hours, 2),
             one.recordings,
             one.self_separate,
-            *(f"{one.scores[name]:.2f}" if name in one.scores else "-" for name in names),
+            *(f"{one.scores[name]:.2f}" if name in one.scores else "-" for name in heads),
         )
         for one in done
     ]
-    columns = ["iteration", "steps", "clips, h", "tracks, h", "recordings", "for themselves"]
-    print_table([*columns, *names], rows, title="Validation, dB")
+    limits = (config.data.tracks.independent_db, config.data.tracks.self_separate_db)
+    columns = ["", "steps", "clips h", "tracks h", *(f"> {limit:g} dB" for limit in limits)]
+    print_table([*columns, *heads.values()], rows, title="Iterations; validation in dB")
 
 
 def _try_out(

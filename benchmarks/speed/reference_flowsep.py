@@ -544,8 +544,9 @@ class ReferenceFlowSep(nn.Module):
         n_fft, hop = self.sizes.n_fft, self.sizes.hop
         padded = functional.pad(waveform[:, None], (n_fft // 2, n_fft // 2), mode="reflect")[:, 0]
         frames = padded.unfold(-1, n_fft, hop)
-        window = torch.hann_window(n_fft, dtype=torch.float64)
-        place = torch.arange(n_fft, dtype=torch.float64)
+        device = waveform.device
+        window = torch.hann_window(n_fft, dtype=torch.float64, device=device)
+        place = torch.arange(n_fft, dtype=torch.float64, device=device)
         angles = 2 * math.pi * place[: n_fft // 2 + 1, None] * place / n_fft
         real = frames.double() @ (window * angles.cos()).T
         imag = frames.double() @ (window * angles.sin()).T
@@ -578,7 +579,7 @@ class ReferenceFlowSep(nn.Module):
         """Separate windows at the network's level, with the given noises."""
         heard = self.encode(self.log_mel(waveform), posterior)
         x, channels = start, self.sizes.latent
-        times = torch.linspace(0.0, 1.0, steps + 1)
+        times = torch.linspace(0.0, 1.0, steps + 1, device=x.device)
         for now, then in itertools.pairwise(times):
             told = self.unet(torch.cat([x, heard], 1), now.expand(len(x)), tokens, keep)
             x = x + (then - now) * told[:, :channels]

@@ -14,7 +14,8 @@ from baselines.flowsep.config import (
     UNetConfig,
 )
 from baselines.queries.encoder import QueryEncoder
-from benchmarks.speed.reference_flowsep import ReferenceFlowSep, Sizes
+from benchmarks.speed.flowsep import sizes_of
+from benchmarks.speed.reference_flowsep import ReferenceFlowSep
 
 DIM = 6
 
@@ -73,24 +74,7 @@ def reference(small: FlowSepConfig) -> ReferenceFlowSep:
     filters = librosa.filters.mel(
         sr=small.sample_rate, n_fft=small.n_fft, n_mels=small.mels, fmin=0.0, fmax=small.high_hz
     )
-    sizes = Sizes(
-        channels=small.unet.channels,
-        layers=small.unet.layers,
-        head=small.unet.head_channels,
-        context=DIM,
-        vae_channels=small.latent.channels,  # type: ignore[union-attr]
-        vae_layers=small.latent.layers,  # type: ignore[union-attr]
-        latent=small.latent.latent_channels,
-        groups=4,
-        rates=small.vocoder.rates,  # type: ignore[union-attr]
-        kernels=small.vocoder.kernels,  # type: ignore[union-attr]
-        start=small.vocoder.channels,  # type: ignore[union-attr]
-        blocks=small.vocoder.block_kernels,  # type: ignore[union-attr]
-        mels=small.mels,
-        n_fft=small.n_fft,
-        hop=small.hop,
-        rate=small.sample_rate,
-    )
+    sizes = sizes_of(small, DIM)
     with torch.random.fork_rng():
         torch.manual_seed(1)
         network = ReferenceFlowSep(sizes, torch.from_numpy(filters))
