@@ -50,6 +50,18 @@ class SeparationModel(nn.Module, Pretrained):
     encoder: QueryEncoder
     config: Any
 
+    def __init__(self, config: Any, encoder: QueryEncoder | None = None) -> None:
+        """Keep the configuration, and make the query encoder that it names if none is given."""
+        super().__init__()
+        if encoder is None:
+            from baselines.queries import make_encoder
+
+            encoder = make_encoder(config.encoder)
+        self.config = config
+        self.sample_rate = config.sample_rate
+        self.window_seconds = config.window_seconds
+        self.encoder = encoder
+
     def condition(self, positive: Tensor, negative: Tensor) -> Tensor:
         """Join the embeddings of what to keep and what to drop.
 

@@ -42,18 +42,10 @@ class AudioSep(SeparationModel):
     band_weights: Tensor | None
 
     def __init__(self, config: AudioSepConfig, encoder: QueryEncoder | None = None) -> None:
-        super().__init__()
-        if encoder is None:
-            from baselines.queries import make_encoder
-
-            encoder = make_encoder(config.encoder)
-        self.config = config
-        self.sample_rate = config.sample_rate
-        self.window_seconds = config.window_seconds
-        self.encoder = encoder
+        super().__init__(config, encoder)
         # Maps: a gain, and the real and imaginary part of a phasor.
         starts = (0.0, config.phase_bias, 0.0)
-        self.network = ResUNet(config.heights, config.channels, encoder.dim, starts)
+        self.network = ResUNet(config.heights, config.channels, self.encoder.dim, starts)
         weights = None
         if config.bands is not None:
             weights = band_weights(config.bins, config.bands, config.sample_rate)

@@ -38,21 +38,13 @@ class ClearSep(SeparationModel):
     takes_negatives: ClassVar[bool] = True
 
     def __init__(self, config: ClearSepConfig, encoder: QueryEncoder | None = None) -> None:
-        super().__init__()
-        if encoder is None:
-            from baselines.queries import make_encoder
-
-            encoder = make_encoder(config.encoder)
-        self.config = config
-        self.sample_rate = config.sample_rate
-        self.window_seconds = config.window_seconds
-        self.encoder = encoder
+        super().__init__(config, encoder)
         self.front_end = LogMel(config)
         self.htsat = Htsat(config)
         if config.lora is not None:
             adapt(self.htsat, config.lora, config.rank)
-        self.decoder = Decoder(config, 2 * encoder.dim)
-        self.mask_net = MaskNet(config, 2 * encoder.dim)
+        self.decoder = Decoder(config, 2 * self.encoder.dim)
+        self.mask_net = MaskNet(config, 2 * self.encoder.dim)
         self.train()
 
     def train(self, mode: bool = True) -> ClearSep:

@@ -51,18 +51,10 @@ class FlowSep(SeparationModel):
     config: FlowSepConfig
 
     def __init__(self, config: FlowSepConfig, encoder: QueryEncoder | None = None) -> None:
-        super().__init__()
-        if encoder is None:
-            from baselines.queries import make_encoder
-
-            encoder = make_encoder(config.encoder)
-        self.config = config
-        self.sample_rate = config.sample_rate
-        self.window_seconds = config.window_seconds
-        self.encoder = encoder
+        super().__init__(config, encoder)
         self.mel = LogMel(config)
         self.latents = make_latents(config.latent)
-        self.unet = make_unet(config.unet, config.latent.latent_channels, encoder.dim)
+        self.unet = make_unet(config.unet, config.latent.latent_channels, self.encoder.dim)
         self.vocoder = make_renderer(config)
 
     def condition(self, positive: Tensor, negative: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ from benchmarks.speed.timing import interleaved, median_ratio
 from hive import console
 from hive.errors import HiveError
 from hive.files import write_json
+from hive.inference import resolve_device
 
 _TOKENS = 6  # of a query of a few words
 _PUBLISHED = "published, fp32, 1 at once"
@@ -245,11 +246,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Do what the options ask for and return the record."""
     from baselines.training.hardware import versions
 
-    device = options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise HiveError("--device cuda: there is no GPU", "take cpu")
+    device = resolve_device(options.device)
     config: FlowSepConfig = getattr(FlowSepConfig, options.preset)()
     networks = Networks(config, device)
     return {

@@ -56,6 +56,8 @@ class Encoder(QueryEncoder):
 
 class Sizes(BaseModel):
     taps: int = 5
+    sample_rate: int = 1000
+    window_seconds: float = 1.0
     encoder: dict[str, Any] = {"kind": "toy"}
 
 
@@ -64,13 +66,9 @@ class Tiny(SeparationModel):
 
     name = "tiny"
     takes_negatives = True
-    sample_rate = 1000
-    window_seconds = 1.0
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.config = Sizes()
-        self.encoder = Encoder()
+    def __init__(self, rate: int = 1000) -> None:
+        super().__init__(Sizes(sample_rate=rate), Encoder())
         self.filters = torch.nn.Linear(2 * len(CLASSES), 5)
         self.norm = torch.nn.BatchNorm1d(1)
         with torch.no_grad():
@@ -112,7 +110,8 @@ def _noise(*shape: int) -> Tensor:
 )
 def test_the_contract_holds(kind: type[Tiny], options: dict[str, Any]) -> None:
     class Faster(kind):  # type: ignore[misc,valid-type]
-        sample_rate = 8000  # a tone of 1 kHz must fit
+        def __init__(self) -> None:
+            super().__init__(8000)  # a tone of 1 kHz must fit
 
     assert violations(_separator(Faster, **options), sample_rate=11025) == []
 
@@ -123,7 +122,7 @@ def test_what_a_network_says_is_what_it_is() -> None:
     assert separator.takes_negatives
     record = json.loads(json.dumps(separator.details))
     assert record["architecture"] == "tiny"
-    assert record["config"] == {"taps": 5}
+    assert record["config"] == {"taps": 5, "sample_rate": 1000, "window_seconds": 1.0}
     assert record["encoder"] == {"kind": "toy"}
     assert (record["precision"], record["compiled"]) == ("fp32", False)
     assert not _separator(Local).takes_negatives
