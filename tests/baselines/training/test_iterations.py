@@ -162,7 +162,7 @@ def test_loop_from_the_command_line_killed_in_between(
             process.wait()
         done = subprocess.run(words, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        assert "Validation" in done.stdout
+        assert "Iterations" in done.stdout
         told = json.loads((out / "iterations.json").read_text())
         assert [one["steps"] for one in told] == [4, 2]
         assert told[1]["recordings"] == 2
