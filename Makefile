@@ -54,6 +54,7 @@ speed: $(VENV)/.installed-test  ## measure rendering, metrics, training and sepa
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.planning --clips 100000 --num 100k
 	$(BIN)/python -m benchmarks.speed.train --preset mini --batch 4
 	$(BIN)/python -m benchmarks.speed.separation --preset mini --long 30
+	$(BIN)/python -m benchmarks.speed.flowsep --preset mini
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

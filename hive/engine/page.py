@@ -72,13 +72,17 @@ def remix_rows(report: Report) -> list[tuple[str | int, ...]]:
 
 def _yields(report: Report) -> Section:
     refused = [(one.reason, one.count, round(one.hours, 3)) for one in report.refused]
-    labels = [(one.label, one.tracks, round(one.hours, 3)) for one in report.labels]
+    labels = [
+        (rank, one.label, one.tracks, round(one.hours, 3))
+        for rank, one in enumerate(report.labels, start=1)
+    ]
+    columns = ("rank", "event", "tracks", "hours")
     return Section(
         "What is kept",
         tables=[
             Table("yields", "Recordings and tracks", YIELD_COLUMNS, yield_rows(report)),
             Table("refused", "Why the rest is not", ("reason", "windows", "hours"), refused),
-            Table("labels", "What the tracks are of", ("event", "tracks", "hours"), labels, 1),
+            Table("labels", "What the tracks are of", columns, labels, 2),
         ],
     )
 
