@@ -166,6 +166,7 @@ def test_what_an_experiment_needs(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_an_experiment_of_small_networks(tmp_path: Path) -> None:
     """Two trainings, scored on the embedded dataset; the same command again changes nothing."""
     pool = WORLD["make_pool"](tmp_path / "pool")

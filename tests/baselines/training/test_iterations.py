@@ -138,6 +138,7 @@ def test_signal_to_end_reaches_the_command() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_loop_from_the_command_line_killed_in_between(
     tmp_path: Path, training_pool: Path, config: TrainingConfig
 ) -> None:
